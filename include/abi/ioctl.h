@@ -1,0 +1,61 @@
+/* ioctl(2) request numbers of terminals and generic files (asm-generic). */
+#ifndef ABI_IOCTL_H
+#define ABI_IOCTL_H
+
+#define TCGETS 0x5401u
+#define TCSETS 0x5402u
+#define TCSETSW 0x5403u
+#define TCSETSF 0x5404u
+#define TCGETA 0x5405u
+#define TCSETA 0x5406u
+#define TCSETAW 0x5407u
+#define TCSETAF 0x5408u
+#define TCSBRK 0x5409u
+#define TCXONC 0x540Au
+#define TCFLSH 0x540Bu
+#define TIOCEXCL 0x540Cu
+#define TIOCNXCL 0x540Du
+#define TIOCSCTTY 0x540Eu
+#define TIOCGPGRP 0x540Fu
+#define TIOCSPGRP 0x5410u
+#define TIOCOUTQ 0x5411u
+#define TIOCSTI 0x5412u
+#define TIOCGWINSZ 0x5413u
+#define TIOCSWINSZ 0x5414u
+#define TIOCMGET 0x5415u
+#define TIOCGSOFTCAR 0x5419u
+#define TIOCSSOFTCAR 0x541Au
+#define FIONREAD 0x541Bu
+#define TIOCINQ FIONREAD
+#define TIOCCONS 0x541Du
+#define TIOCPKT 0x5420u
+#define FIONBIO 0x5421u
+#define TIOCNOTTY 0x5422u
+#define TIOCSETD 0x5423u
+#define TIOCGETD 0x5424u
+#define TCSBRKP 0x5425u
+#define TIOCSBRK 0x5427u
+#define TIOCCBRK 0x5428u
+#define TIOCGSID 0x5429u
+#define TCGETS2 0x802C542Au
+#define TCSETS2 0x402C542Bu
+#define TCSETSW2 0x402C542Cu
+#define TCSETSF2 0x402C542Du
+#define TIOCGPTN 0x80045430u
+#define TIOCSPTLCK 0x40045431u
+#define TIOCGDEV 0x80045432u
+#define TIOCSIG 0x40045436u
+#define TIOCVHANGUP 0x5437u
+#define TIOCGPKT 0x80045438u
+#define TIOCGPTLCK 0x80045439u
+#define TIOCGEXCL 0x80045440u
+#define TIOCGPTPEER 0x5441u
+#define FIONCLEX 0x5450u
+#define FIOCLEX 0x5451u
+#define FIOASYNC 0x5452u
+#define FIOQSIZE 0x5460u
+
+#define TFD_IOC_SET_TICKS 0x40085400u
+#define FIGETBSZ 2u
+
+#endif

@@ -1,0 +1,106 @@
+/* clone(2), clone3(2), prctl(2), sched_setscheduler(2), capget(2): constants and structures. */
+#ifndef ABI_SCHED_H
+#define ABI_SCHED_H
+
+#include <stdint.h>
+
+#define CSIGNAL 0x000000ffu
+#define CLONE_VM 0x00000100u
+#define CLONE_FS 0x00000200u
+#define CLONE_FILES 0x00000400u
+#define CLONE_SIGHAND 0x00000800u
+#define CLONE_PIDFD 0x00001000u
+#define CLONE_PTRACE 0x00002000u
+#define CLONE_VFORK 0x00004000u
+#define CLONE_PARENT 0x00008000u
+#define CLONE_THREAD 0x00010000u
+#define CLONE_NEWNS 0x00020000u
+#define CLONE_SYSVSEM 0x00040000u
+#define CLONE_SETTLS 0x00080000u
+#define CLONE_PARENT_SETTID 0x00100000u
+#define CLONE_CHILD_CLEARTID 0x00200000u
+#define CLONE_DETACHED 0x00400000u
+#define CLONE_UNTRACED 0x00800000u
+#define CLONE_CHILD_SETTID 0x01000000u
+#define CLONE_NEWCGROUP 0x02000000u
+#define CLONE_NEWUTS 0x04000000u
+#define CLONE_NEWIPC 0x08000000u
+#define CLONE_NEWUSER 0x10000000u
+#define CLONE_NEWPID 0x20000000u
+#define CLONE_NEWNET 0x40000000u
+#define CLONE_IO 0x80000000u
+#define CLONE_CLEAR_SIGHAND UINT64_C(0x100000000)
+#define CLONE_INTO_CGROUP UINT64_C(0x200000000)
+#define CLONE_NEWTIME 0x00000080u
+
+#define CLONE_ARGS_SIZE_VER0 64
+#define CLONE_ARGS_SIZE_VER1 80
+#define CLONE_ARGS_SIZE_VER2 88
+struct linux_clone_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal;
+	uint64_t stack, stack_size, tls;
+	uint64_t set_tid, set_tid_size, cgroup;
+};
+_Static_assert(sizeof(struct linux_clone_args) == CLONE_ARGS_SIZE_VER2, "struct clone_args");
+
+#define SCHED_OTHER 0
+#define SCHED_FIFO 1
+#define SCHED_RR 2
+#define SCHED_BATCH 3
+#define SCHED_IDLE 5
+#define SCHED_DEADLINE 6
+#define SCHED_RESET_ON_FORK 0x40000000
+struct linux_sched_param { int32_t priority; };
+
+#define PR_SET_PDEATHSIG 1
+#define PR_GET_PDEATHSIG 2
+#define PR_GET_DUMPABLE 3
+#define PR_SET_DUMPABLE 4
+#define PR_GET_KEEPCAPS 7
+#define PR_SET_KEEPCAPS 8
+#define PR_SET_NAME 15
+#define PR_GET_NAME 16
+#define PR_CAPBSET_READ 23
+#define PR_CAPBSET_DROP 24
+#define PR_GET_SECUREBITS 27
+#define PR_SET_SECUREBITS 28
+#define PR_SET_TIMERSLACK 29
+#define PR_GET_TIMERSLACK 30
+#define PR_SET_CHILD_SUBREAPER 36
+#define PR_GET_CHILD_SUBREAPER 37
+#define PR_SET_NO_NEW_PRIVS 38
+#define PR_GET_NO_NEW_PRIVS 39
+#define PR_GET_TID_ADDRESS 40
+
+#define LINUX_CAPABILITY_VERSION_1 0x19980330u
+#define LINUX_CAPABILITY_VERSION_2 0x20071026u
+#define LINUX_CAPABILITY_VERSION_3 0x20080522u
+#define LINUX_CAP_LAST 40
+#define LINUX_CAP_FULL ((UINT64_C(1) << (LINUX_CAP_LAST + 1)) - 1)
+struct linux_cap_header { uint32_t version; int32_t pid; };
+struct linux_cap_data { uint32_t effective, permitted, inheritable; };
+
+#define LINUX_REBOOT_MAGIC1 0xfee1deadu
+#define LINUX_REBOOT_MAGIC2 672274793u
+#define LINUX_REBOOT_MAGIC2A 85072278u
+#define LINUX_REBOOT_MAGIC2B 369367448u
+#define LINUX_REBOOT_MAGIC2C 537993216u
+#define LINUX_REBOOT_CMD_RESTART 0x01234567u
+#define LINUX_REBOOT_CMD_RESTART2 0xa1b2c3d4u
+#define LINUX_REBOOT_CMD_HALT 0xcdef0123u
+#define LINUX_REBOOT_CMD_POWER_OFF 0x4321fedcu
+#define LINUX_REBOOT_CMD_CAD_ON 0x89abcdefu
+#define LINUX_REBOOT_CMD_CAD_OFF 0u
+
+#define MEMBARRIER_CMD_QUERY 0
+#define MEMBARRIER_CMD_GLOBAL (1 << 0)
+#define MEMBARRIER_CMD_GLOBAL_EXPEDITED (1 << 1)
+#define MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED (1 << 2)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED (1 << 3)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED (1 << 4)
+
+#define GRND_NONBLOCK 1u
+#define GRND_RANDOM 2u
+#define GRND_INSECURE 4u
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * The aarch64 Linux user ABI: saved registers, system-call convention, and the
+ * few constants and structures that differ between architectures. Used by the
+ * bare-metal machine and by the hosted machine on an aarch64 host.
+ * src/arch_x86_64/user_abi.h has the same names.
+ */
+#ifndef USER_ABI_H
+#define USER_ABI_H
+
+#include "lib/types.h"
+
+/* User registers: Linux's struct user_pt_regs, then what a system call needs to be restarted. */
+struct trap_frame {
+	uint64_t x[31], sp, pc, pstate;
+	uint64_t orig_x0;
+	uint64_t syscall_nr; /* or NO_SYSCALL */
+	uint64_t tpidr;
+};
+
+#define ABI_NAME "aarch64"
+#define ELF_MACHINE_NATIVE 183 /* EM_AARCH64 */
+#define ABI_PLATFORM "aarch64"
+#define ABI_HWCAP 0x3u /* FP, ASIMD */
+#define ABI_HWCAP2 0x0u
+#define ABI_MINSIGSTKSZ 4720u
+#define ABI_STACK_ALIGN 16u
+#define ABI_SIGRETURN_SP_OFFSET 0 /* the handler's return pops nothing */
+#define ABI_CLONE_ARG_CHILD_TID 4 /* clone(2)'s order of arguments */
+#define ABI_CLONE_ARG_TLS 3
+
+#define NO_SYSCALL UINT64_MAX
+
+static inline uint64_t frame_syscall_nr(const struct trap_frame *f) { return f->syscall_nr; }
+static inline uint64_t frame_arg(const struct trap_frame *f, unsigned i) { return i == 0 ? f->orig_x0 : f->x[i]; }
+static inline int64_t frame_result(const struct trap_frame *f) { return (int64_t)f->x[0]; }
+static inline void frame_set_result(struct trap_frame *f, int64_t value) { f->x[0] = (uint64_t)value; }
+static inline uint64_t frame_pc(const struct trap_frame *f) { return f->pc; }
+static inline void frame_set_pc(struct trap_frame *f, uint64_t pc) { f->pc = pc; }
+static inline uint64_t frame_sp(const struct trap_frame *f) { return f->sp; }
+static inline void frame_set_sp(struct trap_frame *f, uint64_t sp) { f->sp = sp; }
+static inline uint64_t frame_fp(const struct trap_frame *f) { return f->x[29]; }
+static inline uint64_t frame_tls(const struct trap_frame *f) { return f->tpidr; }
+static inline void frame_set_tls(struct trap_frame *f, uint64_t tls) { f->tpidr = tls; }
+static inline void frame_set_syscall(struct trap_frame *f, uint64_t nr) { f->syscall_nr = nr; }
+/* The frame no longer belongs to a system call: no restart, no second look. */
+static inline void frame_forget_syscall(struct trap_frame *f) { f->syscall_nr = NO_SYSCALL; }
+/* Makes the return to user mode run the system-call instruction again, as number nr. */
+static inline void frame_restart_syscall(struct trap_frame *f, uint64_t nr)
+{
+	f->x[0] = f->orig_x0;
+	f->x[8] = nr;
+	f->pc -= 4;
+}
+/* The registers a new program starts with (execve). */
+static inline void frame_init_user(struct trap_frame *f, uint64_t pc, uint64_t sp)
+{
+	*f = (struct trap_frame){.pc = pc, .sp = sp, .syscall_nr = NO_SYSCALL};
+}
+
+/* open(2) flags with architecture values. */
+#define O_DIRECTORY 040000
+#define O_NOFOLLOW 0100000
+#define O_DIRECT 0200000
+#define O_LARGEFILE 0400000
+
+/* stat(2). */
+struct linux_stat {
+	uint64_t st_dev, st_ino;
+	uint32_t st_mode, st_nlink, st_uid, st_gid;
+	uint64_t st_rdev, pad1;
+	int64_t st_size;
+	int32_t st_blksize, pad2;
+	int64_t st_blocks;
+	int64_t atime_sec, atime_nsec, mtime_sec, mtime_nsec, ctime_sec, ctime_nsec;
+	uint32_t unused[2];
+};
+_Static_assert(sizeof(struct linux_stat) == 128, "aarch64 struct stat");
+
+struct linux_epoll_event {
+	uint32_t events;
+	uint32_t pad;
+	uint64_t data;
+};
+
+struct task;
+struct linux_siginfo;
+struct linux_sigaction;
+
+/*
+ * Builds the signal frame on the user stack (or, with altstack_top, at the top of the alternate one) and
+ * points the frame at the handler. mask: the mask rt_sigreturn restores. 0 or -EFAULT.
+ */
+struct signal_delivery {
+	int sig;
+	const struct linux_siginfo *info;
+	const struct linux_sigaction *action;
+	uint64_t mask;
+	uint64_t altstack_top; /* 0: use the user stack */
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags;
+	uint64_t fault_addr;
+};
+int arch_signal_frame_push(struct task *task, struct trap_frame *frame, const struct signal_delivery *d);
+/*
+ * rt_sigreturn(2): restores registers and floating-point state from the frame at the stack pointer.
+ * *mask and the altstack are the caller's to install. 0 or -EFAULT (the task gets SIGSEGV).
+ */
+int arch_signal_frame_pop(struct task *task, struct trap_frame *frame, uint64_t *mask,
+			  uint64_t altstack[3]);
+
+/* Makes user-supplied registers safe to return to. */
+void arch_frame_sanitise(struct trap_frame *frame);
+
+/* Which column of src/syscall/table.def is ours. */
+#define SYSCALL_NR(x86_64, aarch64) aarch64
+#define SYSCALL_NR_MAX 512
+
+/* VFS and /proc/cpuinfo: fills buf with the text for one CPU; returns its length. */
+size_t arch_cpuinfo(char *buf, size_t size_bytes);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * The x86_64 Linux user ABI: saved registers, system-call convention, and the
+ * few constants and structures that differ between architectures. Used by the
+ * bare-metal machine and by the hosted machine on an x86_64 host.
+ * src/arch_aarch64/user_abi.h has the same names.
+ */
+#ifndef USER_ABI_H
+#define USER_ABI_H
+
+#include "lib/types.h"
+
+/* User registers, in the order of Linux's struct user_regs_struct. */
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	uint64_t rax, rcx, rdx, rsi, rdi;
+	uint64_t orig_rax; /* system-call number, or -1 when the trap was none */
+	uint64_t rip, cs, eflags, rsp, ss;
+	uint64_t fs_base, gs_base;
+};
+
+#define ABI_NAME "x86_64"
+#define ELF_MACHINE_NATIVE 62 /* EM_X86_64 */
+#define ABI_PLATFORM "x86_64"
+#define ABI_HWCAP 0x078bfbffu /* CPUID.1:EDX of every x86_64: what glibc and busybox expect */
+#define ABI_HWCAP2 0x2u       /* FSGSBASE usable in user mode */
+#define ABI_MINSIGSTKSZ 3632u /* largest frame: AVX-512 XSAVE image and the rest */
+#define ABI_USER_CS 0x33u
+#define ABI_USER_SS 0x2bu
+#define ABI_STACK_ALIGN 16u
+#define ABI_SIGRETURN_SP_OFFSET 8 /* the handler's `ret` has popped its return address */
+#define ABI_CLONE_ARG_CHILD_TID 3 /* clone(2)'s order of arguments */
+#define ABI_CLONE_ARG_TLS 4
+
+#define NO_SYSCALL UINT64_MAX
+
+static inline uint64_t frame_syscall_nr(const struct trap_frame *f) { return f->orig_rax; }
+static inline uint64_t frame_arg(const struct trap_frame *f, unsigned i)
+{
+	const uint64_t args[6] = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9};
+	return args[i];
+}
+static inline int64_t frame_result(const struct trap_frame *f) { return (int64_t)f->rax; }
+static inline void frame_set_result(struct trap_frame *f, int64_t value) { f->rax = (uint64_t)value; }
+static inline uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }
+static inline void frame_set_pc(struct trap_frame *f, uint64_t pc) { f->rip = pc; }
+static inline uint64_t frame_sp(const struct trap_frame *f) { return f->rsp; }
+static inline void frame_set_sp(struct trap_frame *f, uint64_t sp) { f->rsp = sp; }
+static inline uint64_t frame_fp(const struct trap_frame *f) { return f->rbp; }
+static inline uint64_t frame_tls(const struct trap_frame *f) { return f->fs_base; }
+static inline void frame_set_tls(struct trap_frame *f, uint64_t tls) { f->fs_base = tls; }
+static inline void frame_set_syscall(struct trap_frame *f, uint64_t nr) { f->orig_rax = nr; }
+/* The frame no longer belongs to a system call: no restart, no second look. */
+static inline void frame_forget_syscall(struct trap_frame *f) { f->orig_rax = NO_SYSCALL; }
+/* Makes the return to user mode run the system-call instruction again, as number nr. */
+static inline void frame_restart_syscall(struct trap_frame *f, uint64_t nr)
+{
+	f->rax = nr;
+	f->rip -= 2;
+}
+/* The registers a new program starts with (execve). */
+static inline void frame_init_user(struct trap_frame *f, uint64_t pc, uint64_t sp)
+{
+	*f = (struct trap_frame){.rip = pc, .rsp = sp, .cs = ABI_USER_CS, .ss = ABI_USER_SS,
+				 .eflags = 0x202, .orig_rax = NO_SYSCALL};
+}
+
+/* open(2) flags with architecture values. */
+#define O_DIRECT 040000
+#define O_LARGEFILE 0100000
+#define O_DIRECTORY 0200000
+#define O_NOFOLLOW 0400000
+
+/* stat(2). */
+struct linux_stat {
+	uint64_t st_dev, st_ino, st_nlink;
+	uint32_t st_mode, st_uid, st_gid, pad0;
+	uint64_t st_rdev;
+	int64_t st_size, st_blksize, st_blocks;
+	int64_t atime_sec, atime_nsec, mtime_sec, mtime_nsec, ctime_sec, ctime_nsec;
+	int64_t unused[3];
+};
+_Static_assert(sizeof(struct linux_stat) == 144, "x86_64 struct stat");
+
+/* epoll_event is packed on x86_64 only. */
+struct linux_epoll_event {
+	uint32_t events;
+	uint64_t data;
+} __attribute__((packed));
+
+struct task;
+struct linux_siginfo;
+struct linux_sigaction;
+
+/*
+ * Builds the signal frame on the user stack (or, with on_altstack, at the top of the alternate one) and
+ * points the frame at the handler. sp: the stack pointer to start from, red zone already
+ * skipped unless on_altstack; mask: the mask rt_sigreturn restores. 0 or -EFAULT.
+ */
+struct signal_delivery {
+	int sig;
+	const struct linux_siginfo *info;
+	const struct linux_sigaction *action;
+	uint64_t mask;
+	uint64_t altstack_top; /* 0: use the user stack */
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags;
+	uint64_t fault_addr;   /* cr2 */
+};
+int arch_signal_frame_push(struct task *task, struct trap_frame *frame, const struct signal_delivery *d);
+/*
+ * rt_sigreturn(2): restores registers and floating-point state from the frame at the stack pointer.
+ * *mask and the altstack are the caller's to install. 0 or -EFAULT (the task gets SIGSEGV).
+ */
+int arch_signal_frame_pop(struct task *task, struct trap_frame *frame, uint64_t *mask,
+			  uint64_t altstack[3]);
+
+/* Makes user-supplied registers safe to return to (flags, segments, canonical addresses). */
+void arch_frame_sanitise(struct trap_frame *frame);
+
+/* arch_prctl(2) and friends: ABI calls that exist on this architecture only live in src/arch_<arch>/syscalls.c. */
+
+/* Which column of src/syscall/table.def is ours. */
+#define SYSCALL_NR(x86_64, aarch64) x86_64
+#define SYSCALL_NR_MAX 512
+
+/* VFS and /proc/cpuinfo: fills buf with the text for one CPU; returns its length. */
+size_t arch_cpuinfo(char *buf, size_t size_bytes);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * Builds the tree of mounts at boot: the root (initial RAM disk, the machine's own
+ * file system, or nothing but memory), the kernel's file systems on it, then the
+ * machine's further mounts.
+ */
+#include "arch/machine.h"
+#include "fs/tty.h"
+#include "internal.h"
+#include "lib/printf.h"
+
+static int create_tmp(struct superblock **out) { return tmpfs_create(01777, out); }
+static int create_run(struct superblock **out) { return tmpfs_create(0755, out); }
+
+static const struct standard_mount {
+	const char *target, *source;
+	int (*create)(struct superblock **out);
+	uint32_t mode; /* of the mount point, where it is made */
+} standard_mounts[] = {
+	{"/dev", "devtmpfs", devfs_create, 0755}, {"/dev/pts", "devpts", devpts_create, 0755},
+	{"/dev/shm", "tmpfs", create_tmp, 01777}, {"/proc", "proc", procfs_create, 0555},
+	{"/tmp", "tmpfs", create_tmp, 01777},	  {"/run", "tmpfs", create_run, 0755},
+};
+
+static int mount_memory_root(const struct boot_info *boot)
+{
+	struct superblock *sb;
+	int error = tmpfs_create(0755, &sb);
+
+	if (error == 0)
+		error = vfs_mount_root(sb, "rootfs", false);
+	if (error == 0 && boot->initrd != NULL)
+		error = cpio_unpack(boot->initrd, boot->initrd_size_bytes);
+	return error;
+}
+
+static int mount_root(const struct boot_info *boot)
+{
+	int error = boot->initrd != NULL ? -ENODEV : arch_mount_root_host();
+
+	return error == -ENODEV ? mount_memory_root(boot) : error;
+}
+
+/* Where the directory is missing: made on a root in memory, left out on any other. */
+static int mount_standard(const struct standard_mount *m)
+{
+	struct superblock *sb;
+	struct path p;
+	int error = path_lookup(AT_FDCWD, m->target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (error == 0) {
+		path_put(&p);
+	} else {
+		error = vfs_mkdirat(AT_FDCWD, m->target, m->mode);
+		if (error != 0)
+			return error == -ENOMEM ? error : 0;
+	}
+	error = m->create(&sb);
+	if (error != 0)
+		return error;
+	error = vfs_mount(sb, m->target, m->source, false);
+	if (error != 0)
+		superblock_put(sb);
+	return error;
+}
+
+void vfs_init(const struct boot_info *boot)
+{
+	int error = mount_root(boot);
+
+	if (error != 0)
+		panic("no root file system: error %d", -error);
+	for (size_t i = 0; i < ARRAY_SIZE(standard_mounts); i++) {
+		error = mount_standard(&standard_mounts[i]);
+		if (error != 0)
+			panic("cannot mount %s: error %d", standard_mounts[i].target, -error);
+	}
+	error = arch_mount_binds();
+	if (error != 0)
+		panic("cannot make the machine's mounts: error %d", -error);
+}

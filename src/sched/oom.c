@@ -1,0 +1,80 @@
+/*
+ * Out of memory in a page fault: somebody must go. The process with the most
+ * resident pages is killed (with all that share its address space); init only when
+ * there is nobody else.
+ */
+#include "lib/printf.h"
+#include "mm/aspace.h"
+#include "sched/internal.h"
+
+/* The address space of a live process, or NULL. task_lock. */
+static struct aspace *aspace_of(struct process *p)
+{
+	struct task *t = process_live_task_locked(p);
+
+	return t != NULL ? t->aspace : NULL;
+}
+
+/* Without a reference: nothing here sleeps. dying: somebody with memory is on the way out already. */
+static struct process *choose_victim(bool *dying)
+{
+	struct process *p, *best = NULL;
+	uint64_t best_pages = 0;
+
+	*dying = false;
+	for (int pid = 0; (p = process_next(pid)) != NULL; process_put(p)) {
+		struct aspace *as;
+		uint64_t pages;
+
+		pid = p->pid;
+		spin_lock(&task_lock);
+		as = aspace_of(p);
+		spin_unlock(&task_lock);
+		if (as == NULL)
+			continue;
+		if (p->is_exiting) {
+			*dying = p != current_process();
+			if (*dying) {
+				process_put(p);
+				return NULL;
+			}
+			continue;
+		}
+		pages = aspace_rss_pages(as);
+		if (best == NULL || process_is_init(best) || (pages > best_pages && !process_is_init(p))) {
+			best = p;
+			best_pages = pages;
+		}
+	}
+	return best;
+}
+
+static void kill_sharers(struct aspace *as)
+{
+	struct process *p;
+
+	for (int pid = 0; (p = process_next(pid)) != NULL; process_put(p)) {
+		pid = p->pid;
+		spin_lock(&task_lock);
+		if (aspace_of(p) == as)
+			signal_send_process_locked(p, SIGKILL, NULL);
+		spin_unlock(&task_lock);
+	}
+}
+
+void oom_kill(void)
+{
+	bool is_somebody_dying;
+	struct process *victim = choose_victim(&is_somebody_dying);
+	struct aspace *as;
+
+	if (!is_somebody_dying && victim != NULL) {
+		spin_lock(&task_lock);
+		as = aspace_of(victim);
+		spin_unlock(&task_lock);
+		kprintf("out of memory: killed process %d (%s), %llu KiB resident\n", victim->pid,
+			victim->leader->name, (unsigned long long)aspace_rss_pages(as) * (PAGE_SIZE / 1024));
+		kill_sharers(as);
+	}
+	sched_yield_cpu();
+}

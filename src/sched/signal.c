@@ -1,0 +1,530 @@
+/*
+ * Sending signals: queues, the decision who is woken, job-control side effects.
+ * Delivery is in sigdeliver.c. Lock: task_lock. Sources: signal(7), kill(2),
+ * sigqueue(3), and Linux's kernel/signal.c where they leave a choice.
+ */
+#include "abi/errno.h"
+#include "abi/resource.h"
+#include "lib/assert.h"
+#include "lib/string.h"
+#include "mm/kmalloc.h"
+#include "sched/internal.h"
+
+#define STOP_SIGNALS (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
+#define DEFAULT_IGNORED (SIGMASK(SIGCHLD) | SIGMASK(SIGCONT) | SIGMASK(SIGURG) | SIGMASK(SIGWINCH))
+/* Taken first: they belong to the instruction just executed. */
+#define SYNCHRONOUS                                                                                          \
+	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGFPE) |         \
+	 SIGMASK(SIGSYS))
+
+static struct kmem_cache *info_cache, *hand_cache;
+
+void signal_init(void)
+{
+	info_cache = kmem_cache_create("signal_info", sizeof(struct signal_info), 0);
+	hand_cache = kmem_cache_create("sighand", sizeof(struct sighand), 0);
+	ASSERT(info_cache != NULL && hand_cache != NULL);
+}
+
+/* ---- tables of actions --------------------------------------------------- */
+
+int sighand_create(struct sighand **out)
+{
+	struct sighand *hand = kmem_cache_alloc(hand_cache);
+
+	if (hand == NULL)
+		return -ENOMEM;
+	memset(hand, 0, sizeof(*hand));
+	hand->refs = 1;
+	waitq_init(&hand->waitq);
+	*out = hand;
+	return 0;
+}
+
+void sighand_reset_handlers(struct sighand *hand)
+{
+	for (unsigned i = 0; i < NR_SIGNALS; i++) {
+		struct linux_sigaction *a = &hand->actions[i];
+		uint64_t handler = a->handler == LINUX_SIG_IGN ? LINUX_SIG_IGN : LINUX_SIG_DFL;
+
+		*a = (struct linux_sigaction){.handler = handler};
+	}
+}
+
+int sighand_copy(const struct sighand *src, bool clear_handlers, struct sighand **out)
+{
+	struct sighand *hand = kmem_cache_alloc(hand_cache);
+
+	if (hand == NULL)
+		return -ENOMEM;
+	memcpy(hand, src, sizeof(*hand));
+	hand->refs = 1;
+	waitq_init(&hand->waitq);
+	if (clear_handlers)
+		sighand_reset_handlers(hand);
+	*out = hand;
+	return 0;
+}
+
+void sighand_put(struct sighand *hand)
+{
+	ASSERT(hand->refs > 0);
+	if (--hand->refs == 0) {
+		waitq_detach_all(&hand->waitq); /* signalfds watched by an epoll that lives on */
+		kmem_cache_free(hand_cache, hand);
+	}
+}
+
+/* ---- queues -------------------------------------------------------------- */
+
+void signal_queue_init(struct signal_queue *q)
+{
+	q->pending = 0;
+	list_init(&q->infos);
+}
+
+/* A timer's entry stays the timer's. */
+static void info_release(struct signal_info *si, struct process *p)
+{
+	list_remove(&si->link);
+	if (si->timer != NULL)
+		return;
+	p->signal.nr_infos--;
+	kmem_cache_free(info_cache, si);
+}
+
+void signal_queue_flush_locked(struct signal_queue *q, struct process *p, uint64_t which)
+{
+	struct signal_info *si, *tmp;
+
+	ASSERT(spin_is_held(&task_lock));
+	if ((q->pending & which) == 0)
+		return;
+	LIST_FOR_EACH_SAFE (si, tmp, &q->infos, link)
+		if ((which & SIGMASK(si->info.signo)) != 0)
+			info_release(si, p);
+	q->pending &= ~which;
+}
+
+void signal_timer_unqueue_locked(struct signal_info *si, struct task *t, struct process *p)
+{
+	struct signal_queue *q = t != NULL ? &t->sig.queue : &p->signal.queue;
+	struct signal_info *other;
+
+	if (list_is_empty(&si->link))
+		return;
+	list_remove(&si->link);
+	LIST_FOR_EACH (other, &q->infos, link)
+		if (other->info.signo == si->info.signo)
+			return;
+	q->pending &= ~SIGMASK(si->info.signo);
+}
+
+/*
+ * Queues sig with its info. A standard signal is queued once. Without memory, or over
+ * RLIMIT_SIGPENDING, a standard signal and any signal of kill(2) stays pending without info.
+ */
+static int queue_add(struct signal_queue *q, struct process *p, int sig, const struct linux_siginfo *info)
+{
+	struct signal_info *si;
+	bool over_limit = p->signal.nr_infos >= p->rlimits[RLIMIT_SIGPENDING].cur;
+
+	if (sig < SIGRTMIN && (q->pending & SIGMASK(sig)) != 0)
+		return 0;
+	si = over_limit && sig >= SIGRTMIN ? NULL : kmem_cache_alloc(info_cache);
+	if (si == NULL) {
+		if (sig >= SIGRTMIN && info != NULL && info->code != SI_USER)
+			return -EAGAIN;
+		q->pending |= SIGMASK(sig);
+		return 0;
+	}
+	si->timer = NULL;
+	if (info != NULL) {
+		si->info = *info;
+	} else {
+		memset(&si->info, 0, sizeof(si->info));
+		si->info.code = SI_KERNEL;
+	}
+	si->info.signo = sig;
+	p->signal.nr_infos++;
+	list_add_tail(&q->infos, &si->link);
+	q->pending |= SIGMASK(sig);
+	return 0;
+}
+
+static int queue_take(struct signal_queue *q, struct process *p, int sig, struct linux_siginfo *info)
+{
+	struct signal_info *si, *found = NULL;
+	bool is_more = false;
+
+	LIST_FOR_EACH (si, &q->infos, link) {
+		if (si->info.signo != sig)
+			continue;
+		if (found != NULL) {
+			is_more = true;
+			break;
+		}
+		found = si;
+	}
+	if (!is_more)
+		q->pending &= ~SIGMASK(sig);
+	if (found == NULL) {
+		memset(info, 0, sizeof(*info));
+		info->signo = sig;
+		return sig;
+	}
+	*info = found->info;
+	if (found->timer != NULL)
+		posix_timer_signal_taken(found->timer, info);
+	info_release(found, p);
+	return sig;
+}
+
+int signal_dequeue(uint64_t set, struct linux_siginfo *info)
+{
+	struct task *me = current_task();
+	struct process *p = me->process;
+	struct signal_queue *q = &me->sig.queue;
+	bool was_held = spin_is_held(&task_lock);
+	uint64_t candidates;
+	int sig = 0;
+
+	if (((q->pending | p->signal.queue.pending) & set) == 0)
+		return 0;
+	if (!was_held)
+		spin_lock(&task_lock);
+	candidates = q->pending & set;
+	if (candidates == 0) {
+		q = &p->signal.queue;
+		candidates = q->pending & set;
+	}
+	if ((candidates & SYNCHRONOUS) != 0)
+		candidates &= SYNCHRONOUS;
+	if (candidates != 0)
+		sig = queue_take(q, p, __builtin_ctzll(candidates) + 1, info);
+	if (!was_held)
+		spin_unlock(&task_lock);
+	return sig;
+}
+
+/* ---- questions ----------------------------------------------------------- */
+
+uint64_t signal_pending_set(const struct task *t)
+{
+	return t->sig.queue.pending | t->process->signal.queue.pending;
+}
+
+bool signal_is_pending(const struct task *t)
+{
+	const struct process *p = t->process;
+
+	return ((t->sig.queue.pending | p->signal.queue.pending) & ~t->sig.blocked) != 0 || t->must_exit ||
+	       p->stop_pending != 0;
+}
+
+bool signal_is_fatal_pending(const struct task *t) { return t->must_exit; }
+
+bool signal_is_blocked(const struct task *t, int sig) { return (t->sig.blocked & SIGMASK(sig)) != 0; }
+
+static uint64_t handler_of(const struct task *t, int sig) { return t->sig.hand->actions[sig - 1].handler; }
+
+bool signal_is_ignored(const struct task *t, int sig)
+{
+	uint64_t handler = handler_of(t, sig);
+
+	return handler == LINUX_SIG_IGN ||
+	       (handler == LINUX_SIG_DFL && (DEFAULT_IGNORED & SIGMASK(sig)) != 0);
+}
+
+/*
+ * Other processes cannot send init what it has no handler for. The kernel (a terminal, a fault,
+ * a timer) can, and so can init itself: a first program that calls abort() dies of it.
+ */
+static bool is_dropped(const struct task *t, int sig, const struct linux_siginfo *info)
+{
+	bool is_foreign = info != NULL && info->code <= 0 && info->code != SI_TIMER &&
+			  current_process() != init_process;
+
+	if (process_is_init(t->process) && is_foreign && handler_of(t, sig) == LINUX_SIG_DFL &&
+	    ((t->sig.blocked & SIGMASK(sig)) == 0 || sig == SIGKILL || sig == SIGSTOP))
+		return true;
+	if (((t->sig.blocked | t->sig.waiting_for) & SIGMASK(sig)) != 0)
+		return false;
+	return signal_is_ignored(t, sig);
+}
+
+/* ---- waking -------------------------------------------------------------- */
+
+/* Wakes a sleeper that a signal may disturb. */
+static void wake_for_signal(struct task *t, bool is_fatal)
+{
+	if (t->state == TASK_SLEEPING || (is_fatal && t->state == TASK_STOPPED) ||
+	    (is_fatal && t->state == TASK_BLOCKED && t->is_killable))
+		sched_wake(t);
+}
+
+void signal_kill_tasks_locked(struct process *p, struct task *except)
+{
+	struct task *t;
+
+	ASSERT(spin_is_held(&task_lock));
+	p->stop_pending = 0;
+	p->nr_stopped = 0;
+	LIST_FOR_EACH (t, &p->tasks, process_link) {
+		if (t == except || t->state == TASK_ZOMBIE || t->state == TASK_DEAD)
+			continue;
+		t->must_exit = true;
+		wake_for_signal(t, true);
+	}
+}
+
+/* A fatal signal takes effect at once: the whole process is marked. */
+static void kill_process(struct process *p, int sig)
+{
+	if (p->is_exiting)
+		return;
+	p->is_exiting = true;
+	p->exit_status = sig;
+	p->is_stopped = false;
+	signal_kill_tasks_locked(p, NULL);
+}
+
+/* SIGCONT: whoever stopped goes on. */
+static void continue_process(struct process *p)
+{
+	struct task *t;
+	bool was_stopped = p->is_stopped;
+
+	p->stop_pending = 0;
+	p->nr_stopped = 0;
+	LIST_FOR_EACH (t, &p->tasks, process_link)
+		if (t->state == TASK_STOPPED)
+			sched_wake(t);
+	if (!was_stopped)
+		return;
+	p->is_stopped = false;
+	p->continue_pending = true;
+	exit_notify_stop_locked(p, CLD_CONTINUED);
+}
+
+/* A stop signal and SIGCONT annul each other, whether or not they are blocked or ignored. */
+static void annul_opposites(struct process *p, int sig)
+{
+	uint64_t annulled;
+	struct task *t;
+
+	if (sig == SIGCONT)
+		annulled = STOP_SIGNALS;
+	else if ((STOP_SIGNALS & SIGMASK(sig)) != 0)
+		annulled = SIGMASK(SIGCONT);
+	else
+		return;
+	signal_queue_flush_locked(&p->signal.queue, p, annulled);
+	LIST_FOR_EACH (t, &p->tasks, process_link)
+		signal_queue_flush_locked(&t->sig.queue, p, annulled);
+	if (sig == SIGCONT)
+		continue_process(p);
+}
+
+static bool takes(const struct task *t, int sig)
+{
+	return t->state != TASK_ZOMBIE && t->state != TASK_DEAD && !t->must_exit &&
+	       ((~t->sig.blocked | t->sig.waiting_for) & SIGMASK(sig)) != 0;
+}
+
+/* The thread a shared signal goes to: the one in rt_sigtimedwait, the leader, or any that takes it. */
+static struct task *choose_thread(struct process *p, int sig)
+{
+	struct task *t;
+
+	if (p->nr_tasks > 1)
+		LIST_FOR_EACH (t, &p->tasks, process_link)
+			if (takes(t, sig) && (t->sig.waiting_for & SIGMASK(sig)) != 0)
+				return t;
+	LIST_FOR_EACH (t, &p->tasks, process_link)
+		if (takes(t, sig))
+			return t;
+	return NULL;
+}
+
+static void announce(struct process *p, struct task *target, int sig)
+{
+	struct task *t = target != NULL && takes(target, sig) ? target : NULL;
+
+	if (target == NULL)
+		t = choose_thread(p, sig);
+	if (t != NULL)
+		wake_for_signal(t, false);
+	t = target != NULL ? target : process_live_task_locked(p);
+	waitq_wake_all(&t->sig.hand->waitq);
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+/* target NULL: to the process. */
+static int send_locked(struct process *p, struct task *target, int sig, const struct linux_siginfo *info)
+{
+	struct task *judge = target != NULL ? target : process_live_task_locked(p);
+	int r;
+
+	ASSERT(spin_is_held(&task_lock));
+	if (sig == 0 || judge == NULL || judge->state == TASK_ZOMBIE || judge->state == TASK_DEAD)
+		return 0;
+	if (p->is_exiting)
+		return 0;
+	if (process_is_init(p) && is_dropped(judge, sig, info))
+		return 0;
+	annul_opposites(p, sig);
+	if (is_dropped(judge, sig, info))
+		return 0;
+	if (sig == SIGKILL) {
+		kill_process(p, SIGKILL);
+		return 0;
+	}
+	r = queue_add(target != NULL ? &target->sig.queue : &p->signal.queue, p, sig, info);
+	if (r == 0)
+		announce(p, target, sig);
+	return r;
+}
+
+int signal_send_task_locked(struct task *t, int sig, const struct linux_siginfo *info)
+{
+	return send_locked(t->process, t, sig, info);
+}
+
+int signal_send_process_locked(struct process *p, int sig, const struct linux_siginfo *info)
+{
+	return send_locked(p, NULL, sig, info);
+}
+
+int signal_send_pgrp_locked(int pgid, int sig, const struct linux_siginfo *info)
+{
+	struct id *id = id_find_locked(pgid);
+	struct process *p;
+	int r = -ESRCH;
+
+	if (id == NULL)
+		return r;
+	LIST_FOR_EACH (p, &id->pgrp, pgrp_link) {
+		int sent = send_locked(p, NULL, sig, info);
+
+		if (r != 0)
+			r = sent;
+	}
+	return r;
+}
+
+int signal_send_task(struct task *t, int sig, const struct linux_siginfo *info)
+{
+	int r;
+
+	spin_lock(&task_lock);
+	r = signal_send_task_locked(t, sig, info);
+	spin_unlock(&task_lock);
+	return r;
+}
+
+int signal_send_process(struct process *p, int sig, const struct linux_siginfo *info)
+{
+	int r;
+
+	spin_lock(&task_lock);
+	r = signal_send_process_locked(p, sig, info);
+	spin_unlock(&task_lock);
+	return r;
+}
+
+int signal_send_pgrp(int pgid, int sig, const struct linux_siginfo *info)
+{
+	int r;
+
+	spin_lock(&task_lock);
+	r = signal_send_pgrp_locked(pgid, sig, info);
+	spin_unlock(&task_lock);
+	return r;
+}
+
+bool signal_send_timer_locked(struct task *t, struct process *p, struct signal_info *si)
+{
+	struct task *judge = t != NULL ? t : process_live_task_locked(p);
+	struct signal_queue *q = t != NULL ? &t->sig.queue : &p->signal.queue;
+
+	if (!list_is_empty(&si->link))
+		return false;
+	if (judge == NULL || p->is_exiting || judge->state == TASK_ZOMBIE || judge->state == TASK_DEAD ||
+	    is_dropped(judge, si->info.signo, &si->info))
+		return true;
+	list_add_tail(&q->infos, &si->link);
+	q->pending |= SIGMASK(si->info.signo);
+	announce(p, t, si->info.signo);
+	return true;
+}
+
+void signal_force(int sig, const struct linux_siginfo *info)
+{
+	struct task *me = current_task();
+	struct process *p = me->process;
+	struct linux_sigaction *action = &me->sig.hand->actions[sig - 1];
+
+	spin_lock(&task_lock);
+	if (action->handler == LINUX_SIG_IGN || (me->sig.blocked & SIGMASK(sig)) != 0) {
+		action->handler = LINUX_SIG_DFL;
+		me->sig.blocked &= ~SIGMASK(sig);
+	}
+	if (sig == SIGKILL)
+		kill_process(p, SIGKILL);
+	else if (!p->is_exiting)
+		queue_add(&me->sig.queue, p, sig, info);
+	spin_unlock(&task_lock);
+}
+
+void signal_retarget_locked(struct task *t)
+{
+	struct process *p = t->process;
+	uint64_t shared = p->signal.queue.pending & ~t->sig.blocked;
+
+	while (shared != 0) {
+		int sig = __builtin_ctzll(shared) + 1;
+		struct task *other = choose_thread(p, sig);
+
+		if (other != NULL && other != t)
+			wake_for_signal(other, false);
+		shared &= shared - 1;
+	}
+}
+
+/* ---- masks --------------------------------------------------------------- */
+
+void signal_set_blocked(uint64_t mask)
+{
+	struct task *me = current_task();
+	uint64_t newly_blocked;
+
+	mask &= ~(SIGMASK(SIGKILL) | SIGMASK(SIGSTOP));
+	newly_blocked = mask & ~me->sig.blocked;
+	if (me->process->nr_tasks > 1 && (me->process->signal.queue.pending & newly_blocked) != 0) {
+		spin_lock(&task_lock);
+		signal_retarget_locked(me);
+		spin_unlock(&task_lock);
+	}
+	me->sig.blocked = mask;
+}
+
+void signal_set_temporary_mask(uint64_t mask)
+{
+	struct task *me = current_task();
+
+	me->sig.saved_mask = me->sig.blocked;
+	me->sig.has_saved_mask = true;
+	signal_set_blocked(mask);
+}
+
+void signal_restore_saved_mask(void)
+{
+	struct task *me = current_task();
+
+	if (!me->sig.has_saved_mask)
+		return;
+	me->sig.has_saved_mask = false;
+	signal_set_blocked(me->sig.saved_mask);
+}

@@ -1,0 +1,87 @@
+/*
+ * System-call dispatch: the upcall trap_syscall(), and the table made from
+ * table.def for the architecture we are compiled for. Numbers we do not
+ * implement return ENOSYS and are logged once each.
+ */
+#include "abi/errno.h"
+#include "lib/printf.h"
+#include "sched/task.h"
+#include "syscall/syscall.h"
+#include "syscall/trace.h"
+#include "syscall/table.h"
+
+#define NONE SYSCALL_NR_MAX /* falls into the spare last slot */
+
+#define SYSCALL(name, x86_64, aarch64, format) SYSCALL_DECLARE(name);
+#define NO_CALL(name, x86_64, aarch64)
+#include "table.def"
+#include "arch_calls.def"
+#undef SYSCALL
+#undef NO_CALL
+
+/* The spare slot collects the calls of the other architecture: last one wins, none is used. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const struct syscall_entry table[SYSCALL_NR_MAX + 1] = {
+#define SYSCALL(name, x86_64, aarch64, format) [SYSCALL_NR(x86_64, aarch64)] = {sys_##name, #name, format},
+#define NO_CALL(name, x86_64, aarch64) [SYSCALL_NR(x86_64, aarch64)] = {NULL, #name, ""},
+#include "table.def"
+#include "arch_calls.def"
+#undef SYSCALL
+#undef NO_CALL
+};
+#pragma GCC diagnostic pop
+
+static uint64_t logged[(SYSCALL_NR_MAX + 63) / 64];
+static uint64_t nr_calls;
+
+uint64_t syscall_count(void) { return nr_calls; }
+
+const struct syscall_entry *syscall_lookup(uint64_t nr)
+{
+	return nr < SYSCALL_NR_MAX && table[nr].name != NULL ? &table[nr] : NULL;
+}
+
+static int64_t not_implemented(uint64_t nr)
+{
+	const struct syscall_entry *entry = syscall_lookup(nr);
+
+	if (nr < SYSCALL_NR_MAX && (logged[nr / 64] >> (nr % 64) & 1) == 0) {
+		logged[nr / 64] |= 1ull << (nr % 64);
+		klog("system call %s (%llu) is not implemented, first used by %s (pid %d)\n",
+		     entry != NULL ? entry->name : "?", (unsigned long long)nr, current_task()->name,
+		     current_process()->pid);
+	}
+	return -ENOSYS;
+}
+
+static int64_t call(uint64_t nr, const uint64_t args[6])
+{
+	if (nr < SYSCALL_NR_MAX && table[nr].call != NULL)
+		return table[nr].call(args);
+	return not_implemented(nr);
+}
+
+void trap_syscall(struct trap_frame *frame)
+{
+	struct task *task = current_task();
+	uint64_t nr = frame_syscall_nr(frame);
+	const uint64_t args[6] = {frame_arg(frame, 0), frame_arg(frame, 1), frame_arg(frame, 2),
+				  frame_arg(frame, 3), frame_arg(frame, 4), frame_arg(frame, 5)};
+	int64_t result;
+
+	sched_account_enter();
+	nr_calls++;
+	task->syscall_nr = nr;
+	task->in_syscall = true;
+	if (trace_is_enabled()) {
+		trace_enter(task, nr, args);
+		result = call(nr, args);
+		trace_leave(task, nr, args, result);
+	} else {
+		result = call(nr, args);
+	}
+	task->in_syscall = false;
+	frame_set_result(frame, result);
+	task_return_to_user(frame);
+}

@@ -1,0 +1,1 @@
+[ "$(arch)" = "$(uname -m)" ]; echo $?; arch

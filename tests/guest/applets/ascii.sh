@@ -1,0 +1,2 @@
+# needs: ascii
+ascii | md5sum

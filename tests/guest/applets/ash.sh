@@ -1,0 +1,1 @@
+ash -c 'echo $0 $1 $2' name a b; echo 'echo from stdin $1' | ash -s arg; printf 'echo script $#\nexit 6\n' > s; ash s x y; echo "status $?"; ash -n -c 'syntax (('; echo "status $?"; ash -e -c 'false; echo not'; echo "status $?"; ash -u -c 'echo $unset'; echo "status $?"; ash -x -c 'echo traced'; ash -f -c 'echo *'; ash nosuch; echo "status $?"

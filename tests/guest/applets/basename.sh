@@ -1,0 +1,1 @@
+basename /a/b/c.txt; basename /a/b/c.txt .txt; basename /; basename a/; basename ''; basename; echo "status $?"

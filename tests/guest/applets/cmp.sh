@@ -1,0 +1,1 @@
+seq 10 > a; seq 10 > b; cmp a b; echo "status $?"; echo x >> b; cmp a b; echo "status $?"; seq 2 11 > c; cmp a c; cmp -l a c | head -n 3; cmp -s a c; echo "status $?"; cmp a nosuch; echo "status $?"; cmp a < /dev/null; cat a | cmp - a; echo "status $?"

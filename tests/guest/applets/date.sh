@@ -1,0 +1,2 @@
+date -u -d @0; date -u -d @1000000000 '+%Y-%m-%d %H:%M:%S %j %U %a %b %p %y'; date -u -d '2005-05-05 05:05:05' +%s; date -R -u -d @0; date -u -I -d @0; date -u -D %Y%m%d -d 20010203 +%F; date -d nonsense; echo "status $?"
+now=$(date +%s); [ $now -gt 1600000000 ] && echo plausible; sleep 1; [ $(( $(date +%s) - now )) -ge 1 ] && echo goes on; TZ=EST5 date -d @0; touch -d '2001-01-01 10:00:00' f; date -u -r f

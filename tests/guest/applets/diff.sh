@@ -1,0 +1,2 @@
+seq 10 > a; seq 10 | sed 's/5/five/' > b; sed 1d b > c; diff a b -L one -L two; echo "status $?"; diff a a; echo "status $?"; diff -q a b; diff -U 1 -L x -L y a c; mkdir d e; echo 1 > d/x; echo 2 > e/x; : > d/only; diff -r d e | grep -v '^[-+][-+]'; diff a nosuch; echo "status $?"
+printf 'a  b\n' > s1; printf 'a b\n' > s2; diff -b s1 s2; echo "status $?"; diff -i -L x -L y s1 s2 > /dev/null; echo "status $?"; seq 10 | diff - a; echo "status $?"; diff -B a b | grep -v '^[-+][-+]'; seq 2000 > l; sed '/7$/d' l > m; diff l m | grep -c '^-'

@@ -1,0 +1,1 @@
+seq 5 > f; printf '2d\n$a\nlast\n.\n1,$p\nw\nq\n' | ed f; cat f; printf '/3/s/3/three/\n1,2p\nw out\nq\n' | ed f; cat out; printf 'junk\nq\n' | ed f; echo "status $?"; printf 'Q\n' | ed nosuch; echo "status $?"; cat f

@@ -1,0 +1,1 @@
+env -i A=1 B=2 env | sort; env -u HOME sh -c 'echo ${HOME-unset}'; A=b env sh -c 'echo $A'; env nosuchcommand; echo "status $?"; env -i "$T/in/bin/sh" -c 'echo $PATH'; env false; echo "status $?"; env X=1 sh -c 'exit 7'; echo "status $?"; env | cut -d = -f 1 | grep -v -e '^_$' -e SHLVL -e OLDPWD | sort

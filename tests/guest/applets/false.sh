@@ -1,0 +1,1 @@
+busybox false; echo $?; busybox false || echo or

@@ -1,0 +1,1 @@
+getopt ab:c -a -b val rest; getopt -o xy: -l long,arg: -- -x --long -y 1 --arg=2 a b; getopt ab -z; echo "status $?"; getopt -q ab -z; echo "status $?"; set -- $(getopt a:b -b -a "one" two); echo "$#: $*"

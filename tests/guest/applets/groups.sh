@@ -1,0 +1,2 @@
+# mask: ^\S[^\n]*$ => LINE
+groups

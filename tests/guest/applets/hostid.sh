@@ -1,0 +1,1 @@
+hostid | grep -c '^[0-9a-f]*$'

@@ -1,0 +1,1 @@
+[ -n "$(hostname)" ]; echo $?; [ "$(hostname)" = "$(uname -n)" ]; echo $?; [ "$(hostname)" = "$(cat /proc/sys/kernel/hostname)" ]; echo $?

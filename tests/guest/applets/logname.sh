@@ -1,0 +1,1 @@
+logname 2>&1 | sed 's/^.*$/LINE/'; logname extra; echo "status $?"

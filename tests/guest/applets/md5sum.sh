@@ -1,0 +1,1 @@
+printf '' > e; seq 1000 > f; printf abc | md5sum; md5sum e f; md5sum e f > sums; md5sum -c sums; echo x >> f; md5sum -c sums; echo "status $?"; md5sum -c -s sums; echo "status $?"; md5sum nosuch; echo "status $?"

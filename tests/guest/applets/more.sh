@@ -1,0 +1,1 @@
+seq 5 > f; more f; seq 3 | more; more nosuch; echo "status $?"

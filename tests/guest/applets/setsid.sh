@@ -1,0 +1,1 @@
+setsid sh -c 'read pid comm st ppid pgrp sid rest < /proc/self/stat; [ $pid = $sid ] && [ $pid = $pgrp ] && echo leader'; setsid false; echo "status $?"; setsid nosuchcommand; echo "status $?"; setsid sh -c 'tty'; setsid -c true; echo "status $?"

@@ -1,0 +1,1 @@
+printf 'abc\0defgh\001\002longer string\n\377xy' > f; strings f; strings -n 3 f; strings -t x f; strings -o f; strings -f f; strings nosuch; echo "status $?"; strings "$T/in/bin/busybox" | grep -c '^BusyBox v' | sed 's/[1-9].*/found/'

@@ -1,0 +1,1 @@
+stty; echo "status $?"; stty -a < /dev/null; echo "status $?"; stty size; echo "status $?"

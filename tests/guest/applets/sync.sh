@@ -1,0 +1,1 @@
+sync; echo $?; : > f; sync f; echo $?

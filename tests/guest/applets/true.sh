@@ -1,0 +1,1 @@
+busybox true; echo $?; busybox true arg --help; echo $?

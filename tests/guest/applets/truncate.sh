@@ -1,0 +1,1 @@
+truncate -s 1000 f; stat -c %s f; truncate -s 10 f; stat -c %s f; truncate -s 1M g; stat -c %s g; md5sum g; echo abc > h; truncate -s 2 h; cat h; echo; truncate -s 5 h; od -c h; truncate -c -s 5 nosuch; ls nosuch; truncate -s x h; echo "status $?"; mkdir d; truncate -s 1 d; echo "status $?"

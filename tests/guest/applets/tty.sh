@@ -1,0 +1,1 @@
+tty; echo "status $?"; tty -s; echo "status $?"; tty < /dev/null; echo "status $?"

@@ -1,0 +1,2 @@
+# needs: usleep
+usleep 1000; echo $?; usleep; echo "status $?"

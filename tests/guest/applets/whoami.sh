@@ -1,0 +1,1 @@
+[ "$(whoami)" = "$(id -un)" ]; echo $?; whoami extra; echo "status $?"

@@ -1,0 +1,3 @@
+for x in a bb 'c c' 5 '' '*' -n; do case $x in a) echo A;; b*) echo B;; *' '*) echo space;; [0-9]) echo digit;; '') echo empty;; '*') echo star;; -*|+*) echo opt;; *) echo other;; esac; done
+i=0; while true; do i=$((i + 1)); [ $i -eq 3 ] && continue; [ $i -gt 5 ] && break; echo $i; done; until [ $i -le 3 ]; do i=$((i - 1)); done; echo $i; for a in 1 2 3; do for b in 1 2 3; do [ $b = 2 ] && continue 2; [ $a = 3 ] && break 2; echo $a$b; done; done; for x; do echo never; done; set -- p q; for x; do echo $x; done
+for i in; do echo never; done; while false; do :; done; echo $?; if false; then :; elif true; then echo elif; else echo else; fi; ! true; echo $?; true && echo and || echo or; false && echo and || echo or; case x in (x) echo paren;; esac

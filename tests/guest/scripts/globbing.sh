@@ -1,0 +1,2 @@
+mkdir d; : > a.c; : > b.c; : > ab.h; : > .hid; : > d/x.c; : > 'sp ace'; : > '[x]'; echo *; echo *.c; echo ?.c; echo [ab].c; echo [!a]*; echo .h*; echo */*; echo d/*; echo *.none; echo '*' "*" \*; x='*.c'; echo $x "$x"; echo [a-b]*.[ch]; for f in *; do echo "<$f>"; done
+set -f; echo *; set +f; case a.c in *.c) echo match;; esac; cd d; echo ../*.c; echo /dev/nul[l]; echo ~nosuchuser; HOME=/h; echo ~; echo \[x\]*; ls -d ../[[]x]; i=0; while [ $i -lt 300 ]; do : > f$i; i=$((i + 1)); done; echo f* | wc -w; echo f29?

@@ -1,0 +1,2 @@
+# timeout: 120
+dd if=/dev/zero bs=1M count=64 2>/dev/null | tr '\0' 'A' > big; stat -c %s big; md5sum big; printf XYZ | dd of=big bs=1 seek=33554432 conv=notrunc 2>/dev/null; dd if=big bs=1 skip=33554430 count=7 2>/dev/null; echo; md5sum big; cp big copy; cmp big copy && echo same; truncate -s 1000000 big; md5sum big; tail -c 5 copy; echo; seq 1000000 > lines; sed -n '999999p' lines; tail -n 1 lines; wc lines; sort -n -r lines | head -n 1; rm big copy lines; ls

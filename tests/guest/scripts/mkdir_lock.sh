@@ -1,0 +1,1 @@
+lock() { while ! mkdir lk 2>/dev/null; do usleep 2000; done; }; unlock() { rmdir lk; }; echo 0 > n; for w in 1 2 3 4 5 6; do (i=0; while [ $i -lt 20 ]; do lock; read v < n; echo $((v + 1)) > n; unlock; i=$((i + 1)); done) & done; wait; cat n; ls

@@ -1,0 +1,2 @@
+mkfifo a b; (cat a > b &); (echo through two > a &); cat b; (while read l; do echo "got $l"; done < a > out; echo ended >> out) & exec 3> a; echo 1 >&3; echo 2 >&3; exec 3>&-; wait; cat out
+mkfifo req rep; (while read n; do [ "$n" = end ] && break; echo $((n * n)); done < req > rep) & exec 4> req 5< rep; for i in 1 2 3 4 5; do echo $i >&4; read r <&5; echo "$i squared $r"; done; echo end >&4; wait; exec 4>&- 5<&-; exec 6<> a; echo self >&6; read x <&6; echo $x; exec 6>&-; seq 200000 > b & wc < b; wait; ls -F

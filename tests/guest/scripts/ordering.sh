@@ -1,0 +1,1 @@
+(sleep 0.6; echo third) & (sleep 0.1; echo first) & (sleep 0.35; echo second) & wait; s=$(date +%s); for i in 1 2 3 4 5; do sleep 1 & done; wait; e=$(date +%s); [ $((e - s)) -lt 5 ] && echo parallel; : > a; sleep 1.1; : > b; [ b -nt a ] && echo newer; sleep 1.1; touch a; [ a -nt b ] && echo again

@@ -1,0 +1,1 @@
+sh -c '(sleep 0.3; echo "orphan wrote" > f) & echo started'; sleep 0.8; cat f; sh -c 'sh -c "sleep 0.2; echo two down" & exit 0' | cat; (sleep 0.2; echo late) & (exit 0); wait; sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do (sh -c "exit $i" &); done'; sleep 0.3; ps -o stat,ppid | awk -v p=$$ '$2 == p && /^Z/' | wc -l; mkfifo p; sh -c '(sleep 0.2; echo orphan fifo > p) &'; cat p

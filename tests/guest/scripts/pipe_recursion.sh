@@ -1,0 +1,1 @@
+r() { if [ $1 -eq 0 ]; then cat; else sed "s/\$/$1/" | r $(($1 - 1)); fi; }; echo x | r 30; s() { echo $1; [ $1 -gt 0 ] && s $(($1 - 1)) | cat; }; s 25 | wc -l; sieve() { read p || return; echo $p; while read n; do [ $((n % p)) -ne 0 ] && echo $n; done | sieve; }; seq 2 60 | sieve | tr '\n' ' '; echo

@@ -1,0 +1,1 @@
+mkfifo q; (i=0; while [ $i -lt 500 ]; do echo "item $i"; i=$((i + 1)); done > q) & n=0; while read w v; do n=$((n + v)); done < q; wait; echo $n; mkfifo r; (cat q | sort -n > r) & (seq 100 -1 1 > q) & tail -n 1 r; wait

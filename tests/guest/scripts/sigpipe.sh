@@ -1,0 +1,2 @@
+yes | head -n 1; seq 1000000 | head -n 2 | tail -n 1; (seq 100000; echo "seq $?" >&2) 2> st | head -n 1; cat st; (trap '' PIPE; seq 100000 2> err; echo "ignored: $?" > st) | head -n 1; cat st err; sh -c '(while :; do echo x; done; echo no) | head -n 1; echo done'
+cat /dev/zero | head -c 10 | od -c; mkfifo p; (head -n 1 < p > /dev/null &); sh -c 'while :; do echo line; done > p; echo never'; echo "$?"; i=0; while [ $i -lt 30 ]; do yes | head -n 1 > /dev/null; i=$((i + 1)); done; echo "$i times"

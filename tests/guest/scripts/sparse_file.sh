@@ -1,0 +1,1 @@
+dd if=/dev/zero of=s bs=1 count=1 seek=1073741823 2>/dev/null; stat -c %s s; tail -c 10 s | od -c; printf mid | dd of=s bs=1 seek=500000000 conv=notrunc 2>/dev/null; dd if=s bs=1 skip=499999998 count=7 2>/dev/null | od -c; head -c 1000000 s | md5sum; truncate -s 500000001 s; tail -c 3 s | od -c; truncate -s 500000010 s; tail -c 11 s | od -c; rm s

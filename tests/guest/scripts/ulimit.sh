@@ -1,0 +1,1 @@
+(ulimit -f 1; head -c 5000 /dev/zero > big; echo "status $?"); stat -c %s big; ulimit -n 64; ulimit -n; sh -c 'ulimit -n'; ulimit -n 10; (ulimit -n 4; cat < /dev/null | cat; echo $?) 2>/dev/null; ulimit -c 0; ulimit -c; ulimit -S -n 8; ulimit -S -n; ulimit -H -n; (ulimit -n 2000000000) 2>/dev/null; echo $?; (ulimit -t 1; while :; do :; done) ; echo $?

@@ -1,0 +1,1 @@
+umask; umask 077; : > a; mkdir b; stat -c %a a b; umask 000; : > c; mkdir d; stat -c %a c d; umask 777; : > e; stat -c %a e; (umask 022; : > f); stat -c %a f; umask; umask -S; umask u=rwx,g=rx,o=; umask; sh -c umask; umask 027; mkdir -m 777 g; stat -c %a g; mkfifo h; stat -c %a h; umask 9 2>/dev/null; echo $?
