@@ -30,13 +30,13 @@ static int file_fd, dir_fd, pipe_fds[2];
  * so a read-only page is no error and is not tried.
  */
 struct call {
-    const char *name;
-    char kind;
-    long (*make)(void *p);
+	const char *name;
+	char kind;
+	long (*make)(void *p);
 };
 
-#define READS(name, expression) \
-    static long name(void *p) { return (expression); }
+#define READS(name, expression)                                                                              \
+	static long name(void *p) { return (expression); }
 #define WRITES(name, expression) READS(name, expression)
 
 READS(c_open, syscall(SYS_openat, AT_FDCWD, p, O_RDONLY, 0))
@@ -117,152 +117,205 @@ READS(c_clone3, syscall(SYS_clone3, p, 88L))
 /* wait4 needs somebody to wait for; whatever it did, nobody is left after. */
 static long c_wait4(void *p)
 {
-    pid_t pid = fork();
+	pid_t pid = fork();
 
-    if (pid == 0)
-        _exit(0);
-    long result = syscall(SYS_wait4, (long)pid, p, 0L, NULL);
-    int error = errno;
-    waitpid(pid, NULL, 0);
-    errno = error;
-    return result;
+	if (pid == 0)
+		_exit(0);
+	long result = syscall(SYS_wait4, (long)pid, p, 0L, NULL);
+	int error = errno;
+	waitpid(pid, NULL, 0);
+	errno = error;
+	return result;
 }
 
 static const struct call calls[] = {
-#define C(name, kind) {#name, kind, c_##name}
-    C(open, 'r'),           C(write, 'r'),          C(read, 'w'),
-    C(pread, 'w'),          C(pwrite, 'r'),         C(readv, 'r'),
-    C(writev, 'r'),         C(fstat, 'w'),          C(newfstatat, 'w'),
-    C(newfstatat_name, 'r'), C(statx, 'w'),         C(statfs, 'w'),
-    C(statfs_name, 'r'),    C(fstatfs, 'w'),        C(getdents64, 'w'),
-    C(getcwd, 'w'),         C(chdir, 'r'),          C(mkdirat, 'r'),
-    C(mknodat, 'r'),        C(unlinkat, 'r'),       C(linkat_from, 'r'),
-    C(linkat_to, 'r'),      C(symlinkat_from, 'r'), C(symlinkat_to, 'r'),
-    C(renameat_from, 'r'),  C(renameat_to, 'r'),    C(readlinkat, 'w'),
-    C(readlinkat_name, 'r'), C(faccessat, 'r'),     C(fchmodat, 'r'),
-    C(fchownat, 'r'),       C(truncate, 'r'),       C(utimensat, 'r'),
-    C(utimensat_name, 'n'), C(execve, 'r'),         C(execve_argv, 'r'),
-    C(pipe2, 'w'),          C(wait4, 'w'),          C(uname, 'w'),
-    C(gettimeofday, 'w'),   C(clock_gettime, 'w'),  C(clock_getres, 'w'),
-    C(nanosleep, 'r'),      C(clock_nanosleep, 'r'), C(times, 'w'),
-    C(getrusage, 'w'),      C(sysinfo, 'w'),        C(getitimer, 'w'),
-    C(setitimer, 'r'),      C(getrlimit, 'w'),      C(setrlimit, 'r'),
-    C(getresuid, 'w'),      C(getgroups, 'w'),      C(rt_sigaction, 'r'),
-    C(rt_sigaction_old, 'w'), C(rt_sigprocmask, 'r'), C(rt_sigprocmask_old, 'w'),
-    C(rt_sigpending, 'w'),  C(rt_sigsuspend, 'r'),  C(rt_sigtimedwait, 'r'),
-    C(sigaltstack, 'r'),    C(sigaltstack_old, 'w'), C(ppoll, 'w'),
-    C(ppoll_time, 'r'),     C(pselect6, 'r'),       C(futex, 'r'),
-    C(getrandom, 'w'),      C(sched_getaffinity, 'w'), C(sched_setaffinity, 'r'),
-    C(ioctl_fionread, 'w'), C(mincore, 'w'),        C(sendfile, 'w'),
-    C(fcntl_lock, 'r'),     C(prctl_name, 'w'),     C(clone3, 'r'),
+#define C(name, kind)                                                                                        \
+	{                                                                                                    \
+#name, kind, c_##name                                                                        \
+	}
+	C(open, 'r'),
+	C(write, 'r'),
+	C(read, 'w'),
+	C(pread, 'w'),
+	C(pwrite, 'r'),
+	C(readv, 'r'),
+	C(writev, 'r'),
+	C(fstat, 'w'),
+	C(newfstatat, 'w'),
+	C(newfstatat_name, 'r'),
+	C(statx, 'w'),
+	C(statfs, 'w'),
+	C(statfs_name, 'r'),
+	C(fstatfs, 'w'),
+	C(getdents64, 'w'),
+	C(getcwd, 'w'),
+	C(chdir, 'r'),
+	C(mkdirat, 'r'),
+	C(mknodat, 'r'),
+	C(unlinkat, 'r'),
+	C(linkat_from, 'r'),
+	C(linkat_to, 'r'),
+	C(symlinkat_from, 'r'),
+	C(symlinkat_to, 'r'),
+	C(renameat_from, 'r'),
+	C(renameat_to, 'r'),
+	C(readlinkat, 'w'),
+	C(readlinkat_name, 'r'),
+	C(faccessat, 'r'),
+	C(fchmodat, 'r'),
+	C(fchownat, 'r'),
+	C(truncate, 'r'),
+	C(utimensat, 'r'),
+	C(utimensat_name, 'n'),
+	C(execve, 'r'),
+	C(execve_argv, 'r'),
+	C(pipe2, 'w'),
+	C(wait4, 'w'),
+	C(uname, 'w'),
+	C(gettimeofday, 'w'),
+	C(clock_gettime, 'w'),
+	C(clock_getres, 'w'),
+	C(nanosleep, 'r'),
+	C(clock_nanosleep, 'r'),
+	C(times, 'w'),
+	C(getrusage, 'w'),
+	C(sysinfo, 'w'),
+	C(getitimer, 'w'),
+	C(setitimer, 'r'),
+	C(getrlimit, 'w'),
+	C(setrlimit, 'r'),
+	C(getresuid, 'w'),
+	C(getgroups, 'w'),
+	C(rt_sigaction, 'r'),
+	C(rt_sigaction_old, 'w'),
+	C(rt_sigprocmask, 'r'),
+	C(rt_sigprocmask_old, 'w'),
+	C(rt_sigpending, 'w'),
+	C(rt_sigsuspend, 'r'),
+	C(rt_sigtimedwait, 'r'),
+	C(sigaltstack, 'r'),
+	C(sigaltstack_old, 'w'),
+	C(ppoll, 'w'),
+	C(ppoll_time, 'r'),
+	C(pselect6, 'r'),
+	C(futex, 'r'),
+	C(getrandom, 'w'),
+	C(sched_getaffinity, 'w'),
+	C(sched_setaffinity, 'r'),
+	C(ioctl_fionread, 'w'),
+	C(mincore, 'w'),
+	C(sendfile, 'w'),
+	C(fcntl_lock, 'r'),
+	C(prctl_name, 'w'),
+	C(clone3, 'r'),
 #undef C
 };
 
 static void try_pointer(const struct call *call, const char *what, void *p)
 {
-    lseek(file_fd, 0, SEEK_SET);
-    long result = call->make(p);
+	lseek(file_fd, 0, SEEK_SET);
+	long result = call->make(p);
 
-    if (result == -1)
-        say("  %s %s\n", what, errno_name(errno));
-    else
-        say("  %s %s\n", what, result > 0 ? "positive" : "0");
+	if (result == -1)
+		say("  %s %s\n", what, errno_name(errno));
+	else
+		say("  %s %s\n", what, result > 0 ? "positive" : "0");
 }
 
 static int try_call(void *arg)
 {
-    const struct call *call = arg;
+	const struct call *call = arg;
 
-    say("%s\n", call->name);
-    try_pointer(call, "null page", bad_address);
-    try_pointer(call, "unmapped", edge + 4096);
-    try_pointer(call, "kernel", (void *)0xffff888000000000UL);
-    try_pointer(call, "last byte", (void *)~0UL);
-    try_pointer(call, "last page", (void *)~0xfffUL);
-    if (call->kind == 'w')
-        try_pointer(call, "read-only", read_only);
-    return 0;
+	say("%s\n", call->name);
+	try_pointer(call, "null page", bad_address);
+	try_pointer(call, "unmapped", edge + 4096);
+	try_pointer(call, "kernel", (void *)0xffff888000000000UL);
+	try_pointer(call, "last byte", (void *)~0UL);
+	try_pointer(call, "last page", (void *)~0xfffUL);
+	if (call->kind == 'w')
+		try_pointer(call, "read-only", read_only);
+	return 0;
 }
 
 /* A string and a structure that run into the unmapped page. */
 static void test_edges(void)
 {
-    char *end = (char *)edge + 4096;
-    char *name = end - 5;
+	char *end = (char *)edge + 4096;
+	char *name = end - 5;
 
-    memcpy(name, "file", 5);
-    show("name ends with the page", access(name, F_OK));
-    memcpy(end - 4, "file", 4);
-    show("name without its end", access(end - 4, F_OK));
-    show("name of 1 character without its end", access(end - 1, F_OK));
-    memset(edge, 'x', 4096);
-    show("read up to the edge", pread(file_fd, end - 16, 16, 0));
-    long beyond = pread(file_fd, end - 16, 32, 0);
-    say("read beyond the edge: %s\n",
-        beyond == 16 || (beyond == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
-    memset(end - 16, 'y', 16);
-    show("write up to the edge", pwrite(file_fd, end - 16, 16, 0));
-    long n = pwrite(file_fd, end - 16, 32, 0);
-    say("write beyond the edge: %s\n", n == 16 || (n == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
-    show("structure over the edge", syscall(SYS_fstat, file_fd, end - 16));
-    show("structure up to the edge", syscall(SYS_fstat, file_fd, end - sizeof(struct stat)));
-    struct iovec *parts = (struct iovec *)(void *)(end - sizeof *parts);
-    parts->iov_base = edge;
-    parts->iov_len = 4;
-    show("vector up to the edge", readv(file_fd, parts, 1));
-    show("vector over the edge", syscall(SYS_readv, file_fd, parts, 2L));
-    long *argv = (long *)(void *)(end - 8);
-    argv[0] = (long)(uintptr_t)"x";
-    show("argv over the edge", syscall(SYS_execve, "/proc/self/exe", argv, NULL));
-    mprotect(edge, 4096, PROT_NONE);
-    show("PROT_NONE as a source", pwrite(file_fd, edge, 1, 0));
-    show("PROT_NONE as a target", pread(file_fd, edge, 1, 0));
-    show("PROT_NONE as a name", access((char *)edge, F_OK));
-    mprotect(edge, 4096, PROT_READ | PROT_WRITE);
-    show("opened again", pread(file_fd, edge, 1, 0));
-    show("read-only as a source", pwrite(file_fd, read_only, 1, 0));
-    show("program text as a target", pread(file_fd, (void *)(uintptr_t)&test_edges, 1, 0));
-    show("constant as a target", pread(file_fd, (void *)(uintptr_t)"constant", 1, 0));
+	memcpy(name, "file", 5);
+	show("name ends with the page", access(name, F_OK));
+	memcpy(end - 4, "file", 4);
+	show("name without its end", access(end - 4, F_OK));
+	show("name of 1 character without its end", access(end - 1, F_OK));
+	memset(edge, 'x', 4096);
+	show("read up to the edge", pread(file_fd, end - 16, 16, 0));
+	long beyond = pread(file_fd, end - 16, 32, 0);
+	say("read beyond the edge: %s\n",
+	    beyond == 16 || (beyond == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
+	memset(end - 16, 'y', 16);
+	show("write up to the edge", pwrite(file_fd, end - 16, 16, 0));
+	long n = pwrite(file_fd, end - 16, 32, 0);
+	say("write beyond the edge: %s\n", n == 16 || (n == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
+	show("structure over the edge", syscall(SYS_fstat, file_fd, end - 16));
+	show("structure up to the edge", syscall(SYS_fstat, file_fd, end - sizeof(struct stat)));
+	struct iovec *parts = (struct iovec *)(void *)(end - sizeof *parts);
+	parts->iov_base = edge;
+	parts->iov_len = 4;
+	show("vector up to the edge", readv(file_fd, parts, 1));
+	show("vector over the edge", syscall(SYS_readv, file_fd, parts, 2L));
+	long *argv = (long *)(void *)(end - 8);
+	argv[0] = (long)(uintptr_t) "x";
+	show("argv over the edge", syscall(SYS_execve, "/proc/self/exe", argv, NULL));
+	mprotect(edge, 4096, PROT_NONE);
+	show("PROT_NONE as a source", pwrite(file_fd, edge, 1, 0));
+	show("PROT_NONE as a target", pread(file_fd, edge, 1, 0));
+	show("PROT_NONE as a name", access((char *)edge, F_OK));
+	mprotect(edge, 4096, PROT_READ | PROT_WRITE);
+	show("opened again", pread(file_fd, edge, 1, 0));
+	show("read-only as a source", pwrite(file_fd, read_only, 1, 0));
+	show("program text as a target", pread(file_fd, (void *)(uintptr_t)&test_edges, 1, 0));
+	show("constant as a target", pread(file_fd, (void *)(uintptr_t) "constant", 1, 0));
 }
 
 /* A long read into two pages, the second of which is gone: what was read stays. */
 static void test_partial(void)
 {
-    unsigned char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int ends[2];
+	unsigned char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int ends[2];
 
-    munmap(p + 4096, 4096);
-    if (pipe(ends) != 0)
-        give_up("pipe");
-    show("fill", write(ends[1], "0123456789", 10));
-    long n = read(ends[0], p + 4091, 10);
-    say("read half bad: %s\n", n == 5 || (n == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
-    n = write(ends[1], p + 4091, 10);
-    say("write half bad: %s\n", n == 5 || (n == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
-    close(ends[0]);
-    close(ends[1]);
-    munmap(p, 4096);
+	munmap(p + 4096, 4096);
+	if (pipe(ends) != 0)
+		give_up("pipe");
+	show("fill", write(ends[1], "0123456789", 10));
+	long n = read(ends[0], p + 4091, 10);
+	say("read half bad: %s\n", n == 5 || (n == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
+	n = write(ends[1], p + 4091, 10);
+	say("write half bad: %s\n", n == 5 || (n == -1 && errno == EFAULT) ? "as allowed" : "WRONG");
+	close(ends[0]);
+	close(ends[1]);
+	munmap(p, 4096);
 }
 
 int main(void)
 {
-    enter_private_directory("badptr");
-    edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    read_only = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    munmap(edge + 4096, 4096);
-    file_fd = open("file", O_RDWR | O_CREAT, 0600);
-    dir_fd = open(".", O_RDONLY);
-    if (file_fd < 0 || dir_fd < 0 || pipe2(pipe_fds, O_NONBLOCK) != 0 || symlink("x", "link") != 0)
-        give_up("files");
-    if (write(file_fd, "0123456789012345678901234567890123456789", 40) != 40)
-        give_up("write");
-    for (size_t i = 0; i < COUNT_OF(calls); i++)
-        in_child(calls[i].name, try_call, (void *)(uintptr_t)&calls[i]);
-    test_edges();
-    test_partial();
-    unlink("file");
-    unlink("link");
-    unlink("x");
-    leave_private_directory();
-    return 0;
+	enter_private_directory("badptr");
+	edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	read_only = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(edge + 4096, 4096);
+	file_fd = open("file", O_RDWR | O_CREAT, 0600);
+	dir_fd = open(".", O_RDONLY);
+	if (file_fd < 0 || dir_fd < 0 || pipe2(pipe_fds, O_NONBLOCK) != 0 || symlink("x", "link") != 0)
+		give_up("files");
+	if (write(file_fd, "0123456789012345678901234567890123456789", 40) != 40)
+		give_up("write");
+	for (size_t i = 0; i < COUNT_OF(calls); i++)
+		in_child(calls[i].name, try_call, (void *)(uintptr_t)&calls[i]);
+	test_edges();
+	test_partial();
+	unlink("file");
+	unlink("link");
+	unlink("x");
+	leave_private_directory();
+	return 0;
 }

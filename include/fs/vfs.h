@@ -172,7 +172,7 @@ struct file_ops {
 struct inode {
 	uint32_t refs;
 	const struct inode_ops *ops;
-	const struct file_ops *fops; /* where the file system leaves it alone, FIFOs and devices are routed by type */
+	const struct file_ops *fops; /* left alone: FIFOs and devices are routed by type */
 	struct superblock *sb;
 	uint64_t ino, rdev;
 	/* lock guards these: */
@@ -418,7 +418,7 @@ void superblock_put(struct superblock *sb);
 /* Names are a cache: an unused one stays until memory is short or too many are unused. */
 void dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-/* Frees up to nr unused cached names (sb NULL: of any), for a file system short of handles; returns how many. */
+/* Frees up to nr unused names (sb NULL: of any), for a file system short of handles; returns how many. */
 size_t dentry_shrink(struct superblock *sb, size_t nr);
 
 /* ---- character devices: chrdev.c ------------------------------------------ */

@@ -68,6 +68,7 @@ bool signal_is_blocked(const struct task *t, int sig);
  * Returns its number (and *info), or 0. For sigtimedwait and signalfd.
  */
 int signal_dequeue(uint64_t set, struct linux_siginfo *info);
+int signal_dequeue_locked(uint64_t set, struct linux_siginfo *info);
 /* All signals pending for t: private and shared. */
 uint64_t signal_pending_set(const struct task *t);
 /* Sets the current task's mask (SIGKILL and SIGSTOP stay unblocked); retargets shared signals it no longer takes. */

@@ -141,7 +141,7 @@ static void exception(struct task *t, const struct stub_trap *trap)
 static void deliver(struct stub *s, struct task *t, const struct stub_trap *trap)
 {
 	if (trap->signal == 0) {
-		kprintf("process %d: its host process is gone", t->tid);
+		kprintf("process %d: its host process is gone\n", t->tid);
 		trap_exception(t->frame, EXC_MACHINE, uaddr(0));
 		return;
 	}
@@ -159,7 +159,7 @@ static void deliver(struct stub *s, struct task *t, const struct stub_trap *trap
 	else if (trap->signal != SIG_KICK)
 		exception(t, trap);
 	if (trap->signal == SIG_BUS && trap->regs.trapno == VECTOR_PAGE_FAULT)
-		kprintf("the host has no memory left for the guest's");
+		kprintf("the host has no memory left for the guest's\n");
 }
 
 void arch_user_enter(void)

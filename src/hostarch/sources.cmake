@@ -10,8 +10,10 @@ add_custom_command(OUTPUT ${stub_elf}
 		-o ${stub_elf} ${stub_dir}/stub.S ${stub_dir}/start.c
 	DEPENDS ${stub_dir}/stub.S ${stub_dir}/start.c ${stub_dir}/stub.h ${stub_dir}/stub.lds
 	COMMENT "Building the stub" VERBATIM)
-set_source_files_properties(src/hostarch/stub_image.S PROPERTIES
-	OBJECT_DEPENDS ${stub_elf} COMPILE_DEFINITIONS "STUB_ELF=\"${stub_elf}\"")
-target_sources(levitate PRIVATE src/hostarch/stub_image.S)
-target_link_libraries(levitate PRIVATE m)
+add_library(stub_image OBJECT ${CMAKE_SOURCE_DIR}/src/hostarch/stub_image.S)
+target_compile_definitions(stub_image PRIVATE "STUB_ELF=\"${stub_elf}\"")
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/hostarch/stub_image.S PROPERTIES OBJECT_DEPENDS ${stub_elf})
+
 target_compile_definitions(host_code PRIVATE LEVITATE_MEMTOOLS=1)
+target_link_libraries(levitate PRIVATE m)
+target_sources(levitate PRIVATE $<TARGET_OBJECTS:stub_image>)

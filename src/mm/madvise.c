@@ -127,7 +127,7 @@ static int advise_remove(struct aspace *as, uint64_t start, uint64_t end)
 {
 	const struct vma *v;
 
-	while ((v = vma_find_from(&as->vmas, start)) != NULL && v->start < end) {
+	while (start < end && (v = vma_find_from(&as->vmas, start)) != NULL && v->start < end) {
 		uint64_t from = MAX(start, v->start), to = MIN(end, v->end);
 		int err = advise_remove_one(as, v, from, to);
 

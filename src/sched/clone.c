@@ -146,11 +146,16 @@ static void copy_registers(struct task *parent, struct task *child, const struct
  */
 static int write_child_tid(struct task *child, const struct clone_args_k *a)
 {
-	int tid = child->tid;
+	int tid = child->tid, r;
 
 	if ((a->flags & CLONE_CHILD_SETTID) == 0)
 		return 0;
-	return copy_to_user_in(child->aspace, a->child_tid, &tid, sizeof(tid)) == -ENOMEM ? -ENOMEM : 0;
+	if (copy_to_user_in(child->aspace, a->child_tid, &tid, sizeof(tid)) == 0)
+		return 0;
+	r = aspace_fault(child->aspace, a->child_tid, TRAP_WRITE); /* why? */
+	if (r == 0)
+		r = copy_to_user_in(child->aspace, a->child_tid, &tid, sizeof(tid));
+	return r == -ENOMEM ? r : 0;
 }
 
 /* As Linux: the child exists by then, a bad address is not reported. */

@@ -27,16 +27,20 @@ static int map(struct aspace *as, uint64_t start, uint64_t end, uint32_t prot, s
 	return r < 0 ? (int)r : 0;
 }
 
-/* The rest of the last page of the file's part must read as zero, whatever the file has there. */
+/*
+ * The rest of the last page of the file's part must read as zero, whatever the file has there.
+ * The page has just been mapped: if it cannot be written, there was no memory for the copy.
+ */
 static int clear_tail(struct aspace *as, uint64_t start, uint64_t end, bool is_writable)
 {
 	static const char zeroes[PAGE_SIZE];
+	int r = 0;
 
-	if (start == end)
-		return 0;
-	if (is_writable)
-		return copy_to_user_in(as, uaddr(start), zeroes, end - start);
-	return copy_to_user_forced(as, uaddr(start), zeroes, end - start);
+	if (start < end && is_writable)
+		r = copy_to_user_in(as, uaddr(start), zeroes, end - start);
+	else if (start < end)
+		r = copy_to_user_forced(as, uaddr(start), zeroes, end - start);
+	return r != 0 ? -ENOMEM : 0;
 }
 
 static int map_segment(struct aspace *as, const struct elf_image *image, const struct elf64_phdr *p)

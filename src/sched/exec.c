@@ -373,14 +373,13 @@ static int do_exec(struct exec *x)
 	compute_cred(x);
 	r = build_aspace(x);
 	if (r == 0)
-		r = task_kill_other_threads();
-	if (r == 0)
 		r = unshare(current_task(), &u);
 	if (r != 0)
 		return r;
-	if (current_task()->must_exit) { /* killed meanwhile */
+	r = task_kill_other_threads();
+	if (r != 0) {
 		unshare_undo(&u);
-		return -EINTR;
+		return r;
 	}
 	/* Nothing fails from here on. */
 	commit(x, &u);

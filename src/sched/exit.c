@@ -340,7 +340,7 @@ int task_kill_other_threads(void)
 	int r;
 
 	spin_lock(&task_lock);
-	if (p->is_exiting || p->exec_task != NULL) {
+	if (me->must_exit || p->exec_task != NULL) {
 		spin_unlock(&task_lock);
 		return -EAGAIN;
 	}

@@ -25,6 +25,8 @@ void task_init(void);
  * kernel stack, not initialised. -ENOMEM, -EAGAIN, -EEXIST (want_tid).
  */
 MUST_CHECK int task_alloc(int want_tid, void (*fn)(void *task), struct task **out);
+/* Has the kernel stack not overflowed? */
+bool task_stack_is_sound(const struct task *t);
 /* Undoes task_alloc(). */
 void task_free_unused(struct task *t);
 /* Stack and FPU image of a task that will not run again. */

@@ -293,6 +293,7 @@ static void switch_to(struct cpu *cpu, struct task *prev, struct task *next, uin
 	next->slice_start_ns = next->account_ns = now;
 	if (next == prev)
 		return;
+	ASSERT(task_stack_is_sound(prev));
 	prev->stopped_running_ns = now;
 	cpu->current = next;
 	cpu->switched_from = prev;

@@ -90,7 +90,7 @@ static int next_handled(struct task *me, struct linux_siginfo *info, struct linu
 			stop_current_locked(me);
 			continue;
 		}
-		sig = signal_dequeue(~me->sig.blocked, info);
+		sig = signal_dequeue_locked(~me->sig.blocked, info);
 		if (sig == 0)
 			break;
 		trace_signal(me, sig);

@@ -180,30 +180,33 @@ static int queue_take(struct signal_queue *q, struct process *p, int sig, struct
 	return sig;
 }
 
-int signal_dequeue(uint64_t set, struct linux_siginfo *info)
+int signal_dequeue_locked(uint64_t set, struct linux_siginfo *info)
 {
 	struct task *me = current_task();
-	struct process *p = me->process;
 	struct signal_queue *q = &me->sig.queue;
-	bool was_held = spin_is_held(&task_lock);
-	uint64_t candidates;
-	int sig = 0;
+	uint64_t candidates = q->pending & set;
 
-	if (((q->pending | p->signal.queue.pending) & set) == 0)
-		return 0;
-	if (!was_held)
-		spin_lock(&task_lock);
-	candidates = q->pending & set;
+	ASSERT(spin_is_held(&task_lock));
 	if (candidates == 0) {
-		q = &p->signal.queue;
+		q = &me->process->signal.queue;
 		candidates = q->pending & set;
 	}
+	if (candidates == 0)
+		return 0;
 	if ((candidates & SYNCHRONOUS) != 0)
 		candidates &= SYNCHRONOUS;
-	if (candidates != 0)
-		sig = queue_take(q, p, __builtin_ctzll(candidates) + 1, info);
-	if (!was_held)
-		spin_unlock(&task_lock);
+	return queue_take(q, me->process, __builtin_ctzll(candidates) + 1, info);
+}
+
+int signal_dequeue(uint64_t set, struct linux_siginfo *info)
+{
+	int sig;
+
+	if ((signal_pending_set(current_task()) & set) == 0)
+		return 0;
+	spin_lock(&task_lock);
+	sig = signal_dequeue_locked(set, info);
+	spin_unlock(&task_lock);
 	return sig;
 }
 

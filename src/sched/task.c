@@ -52,6 +52,11 @@ static void stack_free(void *stack)
 		stack_free_frames(stack);
 }
 
+bool task_stack_is_sound(const struct task *t)
+{
+	return t->kernel_stack == NULL || *(const uint64_t *)t->kernel_stack == STACK_CANARY;
+}
+
 static size_t shrink_stacks(void)
 {
 	size_t nr = (size_t)nr_pooled << STACK_ORDER;

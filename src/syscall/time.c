@@ -35,6 +35,7 @@ static int cpu_clock(int clock, uint64_t *out)
 
 	if (which > CPUCLOCK_SCHED)
 		return -EINVAL;
+	sched_account_now();
 	if (is_thread) {
 		t = task_find(pid != 0 ? pid : current_task()->tid);
 		if (t == NULL || t->process != current_process()) {
@@ -76,7 +77,7 @@ static int clock_read(int clock, uint64_t *out)
 		sched_account_now();
 		*out = pick_time(process_times(me->process), CPUCLOCK_SCHED);
 		return 0;
-	default: sched_account_now(); return clock < 0 ? cpu_clock(clock, out) : -EINVAL;
+	default: return clock < 0 ? cpu_clock(clock, out) : -EINVAL;
 	}
 }
 

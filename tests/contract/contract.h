@@ -1,111 +1,59 @@
 /*
- * The contract tests: what every machine must do for the core (include/arch/machine.h),
- * asked of the machine itself. The image is the kernel with another kernel_main(),
- * and with upcalls that come to the tests (main_contract.c). No scheduler runs, no
- * program: a test maps a page of guest code, runs it, and sees the upcall it makes.
- *
- * Output is KTAP: "1..N", then "ok I - name" or "not ok I - name", each failed
- * check in a line "# ..." before it.
+ * The contract suite: what every machine must do, told by a stand-in for the
+ * core's kernel_main() and its upcalls. Linked with the machine and the real core
+ * (--wrap for kernel_main and trap_*), booted as the kernel is.
  */
 #ifndef CONTRACT_H
 #define CONTRACT_H
 
 #include "arch/machine.h"
-#include "lib/printf.h"
-#include "lib/types.h"
 #include "mm/aspace.h"
 #include "sched/task.h"
 
-/* ---- checks -------------------------------------------------------------- */
-
-struct contract_test {
-	const char *name;
-	void (*run)(void);
-};
-extern const struct contract_test cpu_tests[], user_tests[], mmu_tests[]; /* the last has no name */
-
-void check_failed(const char *file, int line, const char *what);
-#define CHECK(cond) ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))
-/* For what a test cannot go on without. */
-#define REQUIRE(cond)                                       \
-	do {                                                \
-		if (!(cond)) {                              \
-			check_failed(__FILE__, __LINE__, #cond); \
-			return;                             \
-		}                                           \
-	} while (0)
-
-const struct boot_info *contract_boot_info(void);
-
-/* ---- upcalls ------------------------------------------------------------- */
-
-enum event_kind { EVENT_NONE, EVENT_SYSCALL, EVENT_FAULT, EVENT_EXCEPTION, EVENT_INTERRUPT };
-
-/* The upcall a run of the guest ended with. */
+/* One trap, as an upcall reported it. */
 struct event {
-	enum event_kind kind;
-	uint64_t addr;   /* fault, exception */
-	unsigned what;   /* access, enum trap_exception, or interrupt bits */
+	enum { EVENT_NONE, EVENT_SYSCALL, EVENT_FAULT, EVENT_EXCEPTION, EVENT_INTERRUPT } kind;
+	uaddr_t addr;
+	unsigned access;        /* fault */
+	unsigned what;          /* exception, interrupt */
 };
 
-/* Interrupts taken outside user mode (arch_cpu_idle), since interrupts_forget(). */
-unsigned interrupts_seen(void);
-void interrupts_forget(void);
+/* Entry points of user_<arch>.S, in the order of user_code_symbols. */
+enum user_entry { USER_LOAD, USER_STORE, USER_CALL, USER_PLAIN, USER_SPIN, USER_ILLEGAL, USER_DIVIDE, USER_BREAKPOINT,
+		  USER_PROTECTION, USER_FOREIGN, USER_TLS, USER_FPU, USER_STEP };
 
-/* ---- guests -------------------------------------------------------------- */
+#define CODE_ADDR 0x400000u
+#define DATA_ADDR 0x500000u
+#define DATA_PAGES 64u
+#define STACK_ADDR 0x600000u
 
-/* A user task without a scheduler: registers, floating-point state, kernel stack. */
+/* A guest thread: a task that the scheduler does not know. */
 struct guest {
 	struct task task;
-	struct arch_context kernel;   /* inside arch_user_enter(), while the test runs */
 	struct trap_frame frame;
-	struct event event;
+	struct arch_context context;
+	void *stack;
 };
 
-/* Makes a guest that runs in as. False: no memory. */
-bool guest_create(struct guest *g, struct aspace *as);
+#define EXPECT(cond) ((cond) ? (void)0 : contract_failed(__FILE__, __LINE__, #cond))
+void contract_failed(const char *file, int line, const char *what);
+
+/* An address space with the user code, DATA_PAGES of writable memory and a stack. */
+struct aspace *guest_aspace(void);
+void guest_init(struct guest *g, struct aspace *as);
 void guest_destroy(struct guest *g);
-/* Runs user mode from g->frame until the next upcall. The aspace is g->task.aspace. */
+/* Sets where it goes on. */
+void guest_go(struct guest *g, enum user_entry entry);
+/* Runs it up to its next trap that the core would see. */
 struct event guest_run(struct guest *g);
-/* As guest_run(), but interrupts are taken on the way. */
-struct event guest_run_past_interrupts(struct guest *g);
+/* ... and expects a system call. */
+void guest_run_to_call(struct guest *g);
 
-/*
- * One access by user code at va, page faults resolved as the kernel would. 0: it was made; a negative
- * errno: aspace_fault() refused; -1000: the upcalls made no sense (a check has failed).
- * nr_faults (may be NULL): upcalls of page faults it took.
- */
-int guest_access(struct guest *g, uint64_t va, unsigned access, unsigned *nr_faults);
-#define NO_SENSE (-1000)
+/* Interrupts outside user mode since the last call. */
+unsigned contract_take_idle_interrupts(void);
 
-/* An address space with the guest code at CODE_VA, or NULL. */
-struct aspace *contract_aspace(void);
-/* Private anonymous memory at va; false: it failed. */
-bool map_pages(struct aspace *as, uint64_t va, unsigned nr_pages, unsigned prot);
-
-#define CODE_VA UINT64_C(0x400000)
-#define DATA_VA UINT64_C(0x10000000)
-
-/* ---- guest code: guest_<arch>.S, copied to CODE_VA ------------------------- */
-
-extern const char guest_code[], guest_code_end[];
-/* Each ends in system call GUEST_CALL, unless it says otherwise. SP is the only register it needs. */
-extern const char guest_read[];    /* argument 0 = the word at SP */
-extern const char guest_write[];   /* the word at SP = SP */
-extern const char guest_call[];    /* nothing: also what is executed at an address under test */
-extern const char guest_args[];    /* arguments 0 to 5 = 11, 22, ... 66; then the same call with its result as argument 0 */
-extern const char guest_spin[];    /* for ever */
-extern const char guest_fpu_set[]; /* a vector register = SP */
-extern const char guest_fpu_get[]; /* argument 0 = that register */
-#define GUEST_CALL 500
-#define GUEST_PC(label) (CODE_VA + (uint64_t)((label) - guest_code))
-
-/* ---- also in guest_<arch>.S, run by the kernel ------------------------------ */
-
-/*
- * arch_context_switch(from, to) with a pattern in every callee-saved register.
- * Returns the number of registers that came back changed.
- */
-unsigned contract_switch_with_pattern(struct arch_context *from, struct arch_context *to, uint64_t pattern);
+/* One table of tests a file; NULL name at the end. */
+struct contract_test { const char *name; void (*run)(void); };
+extern const struct contract_test machine_tests[], user_tests[], mmu_tests[];
 
 #endif

@@ -157,17 +157,18 @@ static void test_fork_inherits(void **state)
 /* Every allocation fails once: the right errno, nothing left behind. */
 static void test_clone_without_memory(void **state)
 {
-	uint64_t baseline;
+	uint64_t args[6] = {CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD}, baseline;
 	int64_t r;
 	unsigned nr_failures = 0;
 
+	args[ABI_CLONE_ARG_CHILD_TID] = U(0);
 	assert_true(fork_program(exit_42) > 0);
 	reap(0);
 	baseline = nr_free_frames();
 	for (unsigned n = 1;; n++) {
 		program(exit_42);
 		fail_alloc_arm(n, false);
-		r = sys_fork(ARGS(0));
+		r = sys_clone(args);
 		fail_alloc_arm(0, false);
 		if (r > 0)
 			break;

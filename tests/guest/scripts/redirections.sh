@@ -1,4 +1,4 @@
 echo a > f; echo b >> f; cat f; echo err >&2 2> e; sh -c 'echo out; echo err >&2' > both 2>&1; cat both; sh -c 'echo out; echo err >&2' 2>&1 > f | sed 's/^/piped /'; cat f; exec 3> three; echo to three >&3; exec 3>&-; cat three; echo x >&3; echo $?
 exec 4< both; read l <&4; echo $l; read l <&4; echo $l; exec 4<&-; exec 5<> rw; echo hello >&5; exec 5<&-; cat rw; cat < nosuch; echo $?; echo x > nodir/f; echo $?; : > f; cat f; set -C; echo x > f; echo $?; echo forced >| f; cat f; set +C
 { echo 1; echo 2 >&2; } > o 2> e; cat e o; (exec > f; echo redirected); cat f; echo >&- 2>/dev/null; echo $?; 7>&1 echo seven >&7; while read x; do echo "l $x"; done < both; echo d > /dev/null; cat f - f < o; exec 6<&0 < both; read z; echo $z; exec <&6 6<&-
-sh -c 'exec 2>&1; cat nosuch'; echo abc 1<> f; cat f; echo out 2>/dev/null 1>&2; echo $?
+sh -c 'exec 2>&1; cat nosuch'; echo 123456 > rw2; echo abc 1<> rw2; cat rw2; echo out 2>/dev/null 1>&2; echo $?
