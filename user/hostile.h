@@ -136,7 +136,7 @@ static pid_t sibling_pid;
 
 static void sibling_body(void)
 {
-	static unsigned char memory[256 * 1024];
+	static unsigned char memory[32 * 1024];
 	unsigned int question;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

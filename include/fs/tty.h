@@ -73,8 +73,8 @@ struct tty *tty_console(void);
 /* Makes the console the controlling terminal of p (the first process), its group the foreground one. */
 void tty_set_console_session(struct process *p);
 /*
- * p, a session leader with a controlling terminal, is exiting (called by exit without locks):
- * SIGHUP and SIGCONT to the foreground group; the session loses the terminal. May be called for any process.
+ * p is exiting (called by exit without locks). A session leader with a controlling terminal: SIGHUP to the
+ * foreground group; the session loses the terminal.
  */
 void tty_session_leader_exit(struct process *p);
 /* setsid(2): the caller has no controlling terminal any more. */

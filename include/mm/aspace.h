@@ -30,33 +30,33 @@ struct aspace {
 	struct mutex lock;
 	/* lock guards these: */
 	struct vma_tree vmas;
-	struct pt pt;                  /* root table, codec, RSS */
+	struct pt pt; /* root table, codec, RSS */
 	uint64_t brk_start, brk;
-	uint64_t mmap_top;             /* top-down search starts here */
-	uint64_t stack_limit_bytes;    /* RLIMIT_STACK at exec */
-	uint64_t as_limit_bytes;       /* RLIMIT_AS, UINT64_MAX: none */
-	uint64_t data_limit_bytes;     /* RLIMIT_DATA */
+	uint64_t mmap_top;				 /* top-down search starts here */
+	uint64_t stack_limit_bytes;			 /* RLIMIT_STACK at exec */
+	uint64_t as_limit_bytes;			 /* RLIMIT_AS, UINT64_MAX: none */
+	uint64_t data_limit_bytes;			 /* RLIMIT_DATA */
 	uint64_t arg_start, arg_end, env_start, env_end; /* /proc/PID/cmdline, environ */
 	uint64_t code_start, code_end, data_start, data_end, stack_top;
-	uint64_t auxv[44];             /* /proc/PID/auxv: pairs, as exec laid them */
-	unsigned nr_auxv;              /* words in use */
-	struct file *exe;              /* /proc/PID/exe; a reference */
+	uint64_t auxv[44];				  /* /proc/PID/auxv: pairs, as exec laid them */
+	unsigned nr_auxv;				  /* words in use */
+	struct file *exe;				  /* /proc/PID/exe; a reference */
 	struct fault_stream fault_streams[FAULT_STREAMS]; /* most recent first */
 	uint64_t nr_minor_faults, nr_major_faults;
-	uint64_t user_end;             /* addresses end here: the machine's or the page-table format's limit */
-	bool has_fork_rules;           /* some VMA is or was DONTFORK or WIPEONFORK */
-	bool has_shared_files;         /* some VMA is or was a shared file mapping */
+	uint64_t user_end;     /* addresses end here: the machine's or the page-table format's limit */
+	bool has_fork_rules;   /* some VMA is or was DONTFORK or WIPEONFORK */
+	bool has_shared_files; /* some VMA is or was a shared file mapping */
 	/* the machine's */
-	uintptr_t machine;             /* arch_mmu_attach */
+	uintptr_t machine; /* arch_mmu_attach */
 	/* atomic: */
-	uint32_t refs;                 /* tasks and kernel users */
-	struct list all_link;          /* all address spaces */
+	uint32_t refs;	      /* tasks and kernel users */
+	struct list all_link; /* all address spaces */
 };
 
 /* Counts since boot, for cost tests and --stats. */
 struct aspace_stats {
-	uint64_t nr_faults, nr_spurious;          /* spurious: the tables allowed the access already */
-	uint64_t nr_zero_pages, nr_file_pages;    /* pages mapped by faults, windows included */
+	uint64_t nr_faults, nr_spurious;	  /* spurious: the tables allowed the access already */
+	uint64_t nr_zero_pages, nr_file_pages;	  /* pages mapped by faults, windows included */
 	uint64_t nr_cow_copies, nr_cow_takeovers; /* write faults on private pages, by what they cost */
 	uint64_t nr_forks, nr_hot_pages, nr_recycled;
 };
@@ -78,14 +78,15 @@ void aspace_get(struct aspace *as);
 void aspace_put(struct aspace *as);
 
 struct mmap_args {
-	uint64_t addr;            /* hint, or the address with MAP_FIXED */
+	uint64_t addr; /* hint, or the address with MAP_FIXED */
 	uint64_t length_bytes;
-	uint32_t prot;            /* PROT_READ | ... as of mmap(2) */
-	uint32_t flags;           /* MAP_* */
-	struct file *file;        /* NULL: anonymous. The VMA takes a reference of its own. */
+	uint32_t prot;	   /* PROT_READ | ... as of mmap(2) */
+	uint32_t flags;	   /* MAP_* */
+	struct file *file; /* NULL: anonymous. The VMA takes a reference of its own. */
 	uint64_t offset;
 };
-/* mmap(2): returns the address or a negative errno as the man page says (access modes checked by the caller). */
+/* mmap(2): returns the address or a negative errno as the man page says (access modes checked by the caller).
+ */
 int64_t aspace_mmap(struct aspace *as, const struct mmap_args *args);
 int aspace_munmap(struct aspace *as, uint64_t addr, uint64_t length_bytes);
 int aspace_mprotect(struct aspace *as, uint64_t addr, uint64_t length_bytes, uint32_t prot);

@@ -25,22 +25,23 @@ struct filemap_ops {
 	 * backing store. Returns 0 or a negative errno. NULL: pages start as zeroes (tmpfs).
 	 */
 	int (*read_pages)(struct filemap *map, uint64_t index, void *const pages[], unsigned nr_pages);
-	/* Writes one page's valid bytes back. NULL: never written back; without read_pages, not reclaimable. */
+	/* Writes one page's valid bytes back. NULL: never written back; without read_pages, not reclaimable.
+	 */
 	int (*write_page)(struct filemap *map, uint64_t index, const void *page, size_t size_bytes);
 };
 
 struct filemap {
 	const struct filemap_ops *ops;
-	void *owner;               /* the inode */
-	uint64_t size_bytes;       /* size of the file; maintained with filemap_truncate and writes */
-	uint64_t nr_pages;         /* cached */
-	uint64_t nr_dirty;         /* of them, to be written back */
+	void *owner;	     /* the inode */
+	uint64_t size_bytes; /* size of the file; maintained with filemap_truncate and writes */
+	uint64_t nr_pages;   /* cached */
+	uint64_t nr_dirty;   /* of them, to be written back */
 	/* private to src/mm/filemap*.c: */
-	uint64_t tree;             /* radix tree of 64-way nodes: a node, or with height 0 the only entry */
+	uint64_t tree; /* radix tree of 64-way nodes: a node, or with height 0 the only entry */
 	unsigned height;
-	unsigned read_window;      /* read-ahead: pages read last time, and where the next are expected */
+	unsigned read_window; /* read-ahead: pages read last time, and where the next are expected */
 	uint64_t read_next;
-	bool was_mapped;           /* some address space maps it, or did */
+	bool was_mapped; /* some address space maps it, or did */
 	struct list all;
 };
 
@@ -70,7 +71,8 @@ int64_t filemap_write(struct filemap *map, uint64_t offset, const void *buf, siz
  * tail. -ENOMEM: the size is unchanged.
  */
 int filemap_truncate(struct filemap *map, uint64_t size_bytes);
-/* Zeroes [offset, offset + size), by dropping whole pages where the cache is the file. -ENOMEM, read errors. */
+/* Zeroes [offset, offset + size), by dropping whole pages where the cache is the file. -ENOMEM, read errors.
+ */
 int filemap_punch(struct filemap *map, uint64_t offset, uint64_t size_bytes);
 /*
  * Writes dirty pages back; the first error. A page that is mapped stays dirty, for it may

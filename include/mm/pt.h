@@ -32,8 +32,9 @@ enum pt_attr { PT_USER = 1, PT_ACCESSED = 2, PT_DIRTY = 4, PT_SHARED = 8 };
 struct pt {
 	const struct pt_ops *ops;
 	pfn_t root;
-	uint64_t nr_pages;   /* pages mapped (RSS), O(1) */
-	/* Leaf tables written to by faults lately, most recent first, as va >> leaf span: fork looks there. */
+	uint64_t nr_pages; /* pages mapped (RSS), O(1) */
+	/* Leaf tables written to by faults lately, most recent first, as va >> leaf span: fork looks there.
+	 */
 	uint64_t hot_spans[PT_HOT_SPANS];
 	unsigned nr_hot_spans;
 };
@@ -42,7 +43,7 @@ struct pt {
 struct pt_entry {
 	bool present;
 	pfn_t pfn;
-	prot_t prot;         /* effective rights over all levels */
+	prot_t prot; /* effective rights over all levels */
 	bool accessed, dirty, shared;
 	bool is_private_path; /* every table above has one reference */
 };
@@ -51,9 +52,9 @@ struct pt_entry {
 struct pte_fields {
 	enum { PTE_ABSENT, PTE_TABLE, PTE_PAGE } kind;
 	paddr_t pa;
-	bool writable;       /* table */
-	prot_t prot;         /* page */
-	unsigned attrs;      /* page: enum pt_attr */
+	bool writable;	/* table */
+	prot_t prot;	/* page */
+	unsigned attrs; /* page: enum pt_attr */
 };
 
 /* ---- gather: flush, then drop ------------------------------------------- */
@@ -73,7 +74,7 @@ struct pt_ranges {
 
 struct pt_gather {
 	struct aspace *as;
-	bool is_covering;    /* one range over all: everything in between goes away too */
+	bool is_covering; /* one range over all: everything in between goes away too */
 	struct pt_ranges flush;
 	unsigned nr_items;
 	pfn_t pfn[PT_GATHER_ITEMS];
@@ -93,7 +94,7 @@ void pt_ranges_add(struct pt_ranges *r, uint64_t start, uint64_t end);
 /* ---- reserve ------------------------------------------------------------- */
 
 struct pt_reserve {
-	pfn_t head;          /* chained through the frames themselves */
+	pfn_t head; /* chained through the frames themselves */
 	unsigned nr;
 };
 
@@ -108,9 +109,9 @@ void pt_reserve_release(struct pt_reserve *r);
 struct pt_clone {
 	/* Subtrees with more pages than this are shared as a whole; UINT32_MAX: none is. */
 	uint32_t share_above_pages;
-	bool copy_all;               /* eager: copy every private page */
-	bool has_pins;               /* frames that are perhaps pinned are copied */
-	unsigned hot_pages_max;      /* copy the hot pages if that many at most */
+	bool copy_all;		/* eager: copy every private page */
+	bool has_pins;		/* frames that are perhaps pinned are copied */
+	unsigned hot_pages_max; /* copy the hot pages if that many at most */
 	/* A frame for the copy of the page at va, with one reference, or PFN_NONE. */
 	pfn_t (*new_page)(struct pt_clone *c, uint64_t va);
 	/* out: translations of the source that lost write permission; copies to be made at least */
@@ -161,8 +162,10 @@ struct pt_ops {
 	/* The next three need a path that own() has made private. */
 	/* Fills nr absent slots of one leaf table; takes over a reference of each frame. */
 	void (*map)(struct pt *pt, uint64_t va, const pfn_t *pfns, unsigned nr, prot_t prot, unsigned attrs);
-	/* Puts another frame (its reference is taken over) where a page is; the old one goes to the gather. */
-	void (*replace)(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsigned attrs, struct pt_gather *g);
+	/* Puts another frame (its reference is taken over) where a page is; the old one goes to the gather.
+	 */
+	void (*replace)(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsigned attrs,
+			struct pt_gather *g);
 	/* Changes rights and adds attributes of a page in place. */
 	void (*set_prot)(struct pt *pt, uint64_t va, prot_t prot, unsigned add_attrs);
 	/* Notes that va's leaf table is being written to. */
@@ -196,15 +199,16 @@ struct pt_ops {
 
 struct pt_visit {
 	uint64_t va;
-	unsigned level;      /* of the node pointed at: 0 for a page */
-	pfn_t pfn, table;    /* the node, and the table that holds the slot */
+	unsigned level;			   /* of the node pointed at: 0 for a page */
+	pfn_t pfn, table;		   /* the node, and the table that holds the slot */
 	bool slot_writable, path_writable; /* path: this slot and all above */
-	prot_t prot;         /* page */
+	prot_t prot;			   /* page */
 	unsigned attrs;
 };
 struct pt_visitor {
 	bool (*fn)(const struct pt_visit *v, void *arg);
-	/* May be NULL. After a table's slots: the sum of pages beneath them (pages() of subtables, 1 for a page). */
+	/* May be NULL. After a table's slots: the sum of pages beneath them (pages() of subtables, 1 for a
+	 * page). */
 	void (*table_end)(pfn_t table, unsigned level, uint64_t nr_pages, void *arg);
 	void *arg;
 };
@@ -224,7 +228,8 @@ static inline uint64_t pt_va_end(const struct pt_ops *ops)
 
 /* Counts since boot, for cost tests and --stats. */
 struct pt_stats {
-	uint64_t nr_entry_writes, nr_table_allocs, nr_table_copies, nr_table_shares, nr_takeovers, nr_page_copies;
+	uint64_t nr_entry_writes, nr_table_allocs, nr_table_copies, nr_table_shares, nr_takeovers,
+		nr_page_copies;
 	uint64_t nr_flushes, nr_slots_moved;
 };
 extern struct pt_stats pt_stats;

@@ -178,6 +178,11 @@ struct task {
 static inline struct process *current_process(void) { return current_task()->process; }
 static inline struct aspace *current_aspace(void) { return current_task()->aspace; }
 static inline bool process_is_init(const struct process *p) { return p->pid == 1; }
+/*
+ * Is p beyond the reach of other processes' signals, as Linux's init is? Only where the machine boots a system
+ * (init= or the usual places); a program that was asked for by name dies as it would anywhere.
+ */
+bool process_is_protected(const struct process *p);
 
 static inline void task_get(struct task *t) { t->refs++; }
 void task_put(struct task *t);
@@ -227,6 +232,7 @@ struct wait_request {
 	int which;                 /* P_ALL, P_PID, P_PGID */
 	int id;
 	int options;               /* W*; WEXITED given for wait4 */
+	bool is_nonblocking;       /* waitid's own: the pidfd is O_NONBLOCK */
 };
 struct wait_result {
 	int pid;                   /* 0: WNOHANG and nothing yet */

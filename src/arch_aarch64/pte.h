@@ -23,13 +23,14 @@
 #define PTE_BREAK_BEFORE_MAKE 1
 
 #define PTE_ARM_VALID ((uint64_t)1 << 0)
-#define PTE_ARM_TYPE ((uint64_t)1 << 1)  /* table, or page at the last level */
+#define PTE_ARM_TYPE ((uint64_t)1 << 1) /* table, or page at the last level */
 #define PTE_ARM_AP_EL0 ((uint64_t)1 << 6)
 #define PTE_ARM_AP_RO ((uint64_t)1 << 7)
 #define PTE_ARM_SH_INNER ((uint64_t)3 << 8)
 #define PTE_ARM_AF ((uint64_t)1 << 10)
 #define PTE_ARM_NG ((uint64_t)1 << 11)
-#define PTE_ARM_SW_TABLE ((uint64_t)1 << 52) /* ignored in table descriptors; "contiguous" of a page, never set */
+#define PTE_ARM_SW_TABLE                                                                                     \
+	((uint64_t)1 << 52) /* ignored in table descriptors; "contiguous" of a page, never set */
 #define PTE_ARM_PXN ((uint64_t)1 << 53)
 #define PTE_ARM_UXN ((uint64_t)1 << 54)
 #define PTE_ARM_SW_DIRTY ((uint64_t)1 << 55)
@@ -39,10 +40,7 @@
 #define PTE_ARM_APTABLE_RO ((uint64_t)1 << 62)
 #define PTE_ARM_ADDR 0x0000fffffffff000ull
 
-static inline bool pte_is_absent(pte_t e)
-{
-	return e.raw == 0;
-}
+static inline bool pte_is_absent(pte_t e) { return e.raw == 0; }
 
 static inline bool pte_is_page(pte_t e)
 {
@@ -51,7 +49,8 @@ static inline bool pte_is_page(pte_t e)
 
 static inline pte_t pte_make_table(paddr_t pa, bool writable)
 {
-	return (pte_t){pa.raw | PTE_ARM_VALID | PTE_ARM_TYPE | PTE_ARM_SW_TABLE | (writable ? 0 : PTE_ARM_APTABLE_RO)};
+	return (pte_t){pa.raw | PTE_ARM_VALID | PTE_ARM_TYPE | PTE_ARM_SW_TABLE |
+		       (writable ? 0 : PTE_ARM_APTABLE_RO)};
 }
 
 static inline uint64_t pte_arm_execute_never(prot_t prot, bool is_user)
@@ -81,17 +80,14 @@ static inline pte_t pte_make_page(paddr_t pa, prot_t prot, unsigned attrs)
 	return (pte_t){raw};
 }
 
-static inline paddr_t pte_phys(pte_t e)
-{
-	return (paddr_t){e.raw & PTE_ARM_ADDR};
-}
+static inline paddr_t pte_phys(pte_t e) { return (paddr_t){e.raw & PTE_ARM_ADDR}; }
 
 static inline prot_t pte_prot(pte_t e)
 {
 	uint64_t never = e.raw & PTE_ARM_NG ? PTE_ARM_UXN : PTE_ARM_PXN;
 
-	return prot_make((e.raw & PTE_ARM_SW_NOREAD ? 0 : PROT_BIT_R) | (e.raw & PTE_ARM_SW_WRITE ? PROT_BIT_W : 0) |
-			 (e.raw & never ? 0 : PROT_BIT_X));
+	return prot_make((e.raw & PTE_ARM_SW_NOREAD ? 0 : PROT_BIT_R) |
+			 (e.raw & PTE_ARM_SW_WRITE ? PROT_BIT_W : 0) | (e.raw & never ? 0 : PROT_BIT_X));
 }
 
 static inline unsigned pte_attrs(pte_t e)
@@ -114,9 +110,6 @@ static inline pte_t pte_without_write(pte_t e)
 }
 
 /* Of a table entry only; pages are re-made. */
-static inline pte_t pte_table_with_write(pte_t e)
-{
-	return (pte_t){e.raw & ~PTE_ARM_APTABLE_RO};
-}
+static inline pte_t pte_table_with_write(pte_t e) { return (pte_t){e.raw & ~PTE_ARM_APTABLE_RO}; }
 
 #endif

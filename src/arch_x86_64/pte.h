@@ -31,15 +31,9 @@
 #define PTE_X86_NX ((uint64_t)1 << 63)
 #define PTE_X86_ADDR 0x000ffffffffff000ull
 
-static inline bool pte_is_absent(pte_t e)
-{
-	return e.raw == 0;
-}
+static inline bool pte_is_absent(pte_t e) { return e.raw == 0; }
 
-static inline bool pte_is_page(pte_t e)
-{
-	return (e.raw & PTE_X86_SW_PAGE) != 0;
-}
+static inline bool pte_is_page(pte_t e) { return (e.raw & PTE_X86_SW_PAGE) != 0; }
 
 static inline pte_t pte_make_table(paddr_t pa, bool writable)
 {
@@ -69,8 +63,8 @@ static inline paddr_t pte_phys(pte_t e)
 /* Of a page: its rights in this entry alone. */
 static inline prot_t pte_prot(pte_t e)
 {
-	return prot_make((e.raw & PTE_X86_SW_NOREAD ? 0 : PROT_BIT_R) | (e.raw & PTE_X86_RW ? PROT_BIT_W : 0) |
-			 (e.raw & PTE_X86_NX ? 0 : PROT_BIT_X));
+	return prot_make((e.raw & PTE_X86_SW_NOREAD ? 0 : PROT_BIT_R) |
+			 (e.raw & PTE_X86_RW ? PROT_BIT_W : 0) | (e.raw & PTE_X86_NX ? 0 : PROT_BIT_X));
 }
 
 static inline unsigned pte_attrs(pte_t e)
@@ -80,20 +74,11 @@ static inline unsigned pte_attrs(pte_t e)
 }
 
 /* Write permission of a table or page entry. */
-static inline bool pte_is_writable(pte_t e)
-{
-	return (e.raw & PTE_X86_RW) != 0;
-}
+static inline bool pte_is_writable(pte_t e) { return (e.raw & PTE_X86_RW) != 0; }
 
-static inline pte_t pte_without_write(pte_t e)
-{
-	return (pte_t){e.raw & ~PTE_X86_RW};
-}
+static inline pte_t pte_without_write(pte_t e) { return (pte_t){e.raw & ~PTE_X86_RW}; }
 
 /* Of a table entry only; pages are re-made. */
-static inline pte_t pte_table_with_write(pte_t e)
-{
-	return (pte_t){e.raw | PTE_X86_RW};
-}
+static inline pte_t pte_table_with_write(pte_t e) { return (pte_t){e.raw | PTE_X86_RW}; }
 
 #endif

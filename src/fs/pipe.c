@@ -457,6 +457,7 @@ static int fifo_open(struct file *file)
 {
 	struct inode *inode = file->inode;
 	bool is_nonblocking = (file->flags & O_NONBLOCK) != 0;
+	bool is_anonymous = inode->sb->magic == PIPEFS_MAGIC; /* through /proc/PID/fd: nobody is waited for */
 	struct pipe *p;
 	int error = 0;
 
@@ -474,9 +475,9 @@ static int fifo_open(struct file *file)
 	file->pos = UINT64_MAX;
 	if (error == 0 && (file->flags & O_ACCMODE) == O_RDONLY && p->nr_writers == 0) {
 		file->pos = p->nr_writer_opens;
-		if (!is_nonblocking)
+		if (!is_nonblocking && !is_anonymous)
 			error = wait_for_partner(p, &p->nr_writer_opens, &p->nr_writers);
-	} else if (error == 0 && (file->flags & O_ACCMODE) == O_WRONLY && p->nr_readers == 0) {
+	} else if (error == 0 && !is_anonymous && (file->flags & O_ACCMODE) == O_WRONLY && p->nr_readers == 0) {
 		error = wait_for_partner(p, &p->nr_reader_opens, &p->nr_readers);
 	}
 	if (error != 0)

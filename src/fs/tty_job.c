@@ -82,8 +82,8 @@ static void session_clear(struct tty *tty, int session, bool hang_up_leader)
 
 void tty_session_hangup(struct tty *tty, int session) { session_clear(tty, session, true); }
 
-/* The leader gives the terminal up: what runs in the foreground is told. */
-static void leader_gives_up(struct process *leader)
+/* The leader gives the terminal up (TIOCNOTTY, or it exits): what runs in the foreground is told. */
+static void leader_gives_up(struct process *leader, bool is_exit)
 {
 	struct tty *tty = leader->tty;
 	int pgrp = tty->pgrp;
@@ -91,26 +91,16 @@ static void leader_gives_up(struct process *leader)
 	session_clear(tty, leader->sid, false);
 	if (pgrp > 0) {
 		(void)signal_send_pgrp(pgrp, SIGHUP, NULL);
-		(void)signal_send_pgrp(pgrp, SIGCONT, NULL);
+		if (!is_exit)
+			(void)signal_send_pgrp(pgrp, SIGCONT, NULL);
 	}
 }
 
 void tty_session_leader_exit(struct process *p)
 {
-	struct tty *tty = p->tty;
-
-	if (tty == NULL)
-		return;
-	if (!is_session_leader(p)) {
-		p->tty = NULL;
-		return;
-	}
-	tty->refs++;
-	leader_gives_up(p);
-	/* What others of the session still have open of a pty is dead, as on Linux. */
-	if (tty != tty_console())
-		tty_hangup(tty, false);
-	tty_put(tty);
+	if (p->tty != NULL && is_session_leader(p))
+		leader_gives_up(p, true);
+	p->tty = NULL;
 }
 
 void tty_forget(struct process *p) { p->tty = NULL; }
@@ -190,7 +180,7 @@ int64_t tty_ioctl_notty(struct tty *tty)
 	if (p->tty != tty)
 		return -ENOTTY;
 	if (is_session_leader(p))
-		leader_gives_up(p);
+		leader_gives_up(p, false);
 	p->tty = NULL;
 	return 0;
 }

@@ -212,6 +212,7 @@ int host_signal_init(double timeout_seconds)
 	if ((error = install(SIGRTMIN, on_note)) != 0 || (error = install(SIGTERM, on_stop)) != 0 ||
 	    (error = install(SIGHUP, on_stop)) != 0 || (error = install(SIGALRM, on_timeout)) != 0 ||
 	    (error = install(SIGTSTP, on_suspend)) != 0 || (error = install(SIGPIPE, SIG_IGN)) != 0 ||
+	    (error = install(SIGXFSZ, SIG_IGN)) != 0 ||
 	    (error = install_crash_handlers()) != 0)
 		return error;
 	return timers_init(timeout_seconds);

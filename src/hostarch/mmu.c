@@ -256,9 +256,13 @@ struct window {
 	unsigned rights[WINDOW_PAGES];       /* 0: leave this page alone */
 };
 
-/* What the table allows for the uncached neighbours. A page cached now counts as read: hardware may, too. */
-static void look_around(struct stub *s, struct pt *pt, const struct tlb_chunk *c, struct window *w)
+/*
+ * What the table allows for the uncached neighbours. A page cached now counts as read: hardware may, too. When
+ * host mappings get scarce, only neighbours that do not need one of their own.
+ */
+static void look_around(struct stub *s, struct pt *pt, const struct tlb_chunk *c, struct window *w, unsigned wanted)
 {
+	const bool is_scarce = s->tlb.nr_runs > runs_max / 2;
 	uint64_t base = (c->index << TLB_CHUNK_SHIFT) + w->first * PAGE_SIZE;
 	uint64_t end = base + w->nr * PAGE_SIZE, va = base;
 	struct pt_entry e;
@@ -267,6 +271,8 @@ static void look_around(struct stub *s, struct pt *pt, const struct tlb_chunk *c
 		unsigned i = (unsigned)((va - base) >> PAGE_SHIFT);
 		unsigned rights = host_rights(&e);
 
+		if (is_scarce && e.pfn.raw - w->pfn[wanted].raw != i - wanted)
+			rights = 0;
 		if (w->rights[i] == 0 && rights != 0 && (c->present >> (w->first + i) & 1) == 0) {
 			pfn_t pfn;
 			prot_t prot;
@@ -337,7 +343,7 @@ bool mmu_install(struct stub *s, struct aspace *as, uint64_t va, unsigned access
 	}
 	w.pfn[wanted] = pfn;
 	w.rights[wanted] = host_rights(&e);
-	look_around(s, pt, c, &w);
+	look_around(s, pt, c, &w, wanted);
 	map_window(s, c, &w, wanted);
 	return true;
 }

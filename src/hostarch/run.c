@@ -141,7 +141,7 @@ static void exception(struct task *t, const struct stub_trap *trap)
 static void deliver(struct stub *s, struct task *t, const struct stub_trap *trap)
 {
 	if (trap->signal == 0) {
-		kprintf("process %d: its host process is gone\n", t->tid);
+		kprintf("process %d: its host process died or was tampered with\n", t->tid);
 		trap_exception(t->frame, EXC_MACHINE, uaddr(0));
 		return;
 	}

@@ -381,6 +381,7 @@ void stub_run(struct stub *s, struct stub_trap *trap)
 	if (!s->is_dead)
 		hand_over(s);
 	if (s->is_dead || !read_trap(s, trap)) {
+		stub_condemn(s);
 		trap->signal = 0;
 		return;
 	}
@@ -519,6 +520,8 @@ static bool learn_frame(struct stub *s)
 	memcpy(&xstate_mask, stub_shared(s, first_fpu_offset + FX_SW_RESERVED + 8), sizeof(xstate_mask));
 	if (magic != FX_MAGIC1 || !altstack_offset(fpstate, bytes, 64, &first_fpu_offset))
 		return false;
+	if (at < ALTSTACK_OFFSET + STUB_ALTSTACK_BYTES - STUB_FRAME_ROOM + INFO_BYTES)
+		return false; /* the frame is larger than its room */
 	initial = host_pages_alloc(ALIGN_UP(bytes, PAGE_SIZE));
 	if (initial == NULL)
 		return false;

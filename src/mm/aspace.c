@@ -17,7 +17,8 @@
 #include "mm/internal.h"
 #include "mm/kmalloc.h"
 
-/* fork shares subtrees with more pages than this and copies smaller ones: a copy is then cheaper than a fault. */
+/* fork shares subtrees with more pages than this and copies smaller ones: a copy is then cheaper than a
+ * fault. */
 #define FORK_SHARE_ABOVE_PAGES 48
 #define FORK_STOCK_PAGES 64
 
@@ -27,20 +28,11 @@ struct aspace_stats aspace_stats;
 static enum fork_mode fork_mode = FORK_SHARE;
 static const struct pt_ops *default_pt_ops;
 
-void aspace_set_fork_mode(enum fork_mode mode)
-{
-	fork_mode = mode;
-}
+void aspace_set_fork_mode(enum fork_mode mode) { fork_mode = mode; }
 
-enum fork_mode aspace_fork_mode(void)
-{
-	return fork_mode;
-}
+enum fork_mode aspace_fork_mode(void) { return fork_mode; }
 
-void aspace_set_pt_ops(const struct pt_ops *ops)
-{
-	default_pt_ops = ops;
-}
+void aspace_set_pt_ops(const struct pt_ops *ops) { default_pt_ops = ops; }
 
 void aspace_init(void)
 {
@@ -108,10 +100,7 @@ int aspace_create(const struct inode *program, struct aspace **out)
 	return 0;
 }
 
-void aspace_get(struct aspace *as)
-{
-	__atomic_fetch_add(&as->refs, 1, __ATOMIC_RELAXED);
-}
+void aspace_get(struct aspace *as) { __atomic_fetch_add(&as->refs, 1, __ATOMIC_RELAXED); }
 
 /* Shared file mappings are about to go: what was written through them goes to the files. */
 static void sync_shared_files(struct aspace *as, uint64_t start, uint64_t end)
@@ -120,7 +109,8 @@ static void sync_shared_files(struct aspace *as, uint64_t start, uint64_t end)
 
 	if (!as->has_shared_files)
 		return;
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end; v = vma_find_from(&as->vmas, v->end))
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
 		if (vma_has_soft_write(v))
 			(void)filemap_sync(vma_filemap(v));
 }
@@ -144,7 +134,7 @@ struct fork_copy {
 	struct pt_clone clone;
 	struct aspace *child;
 	unsigned nr_copied;
-	unsigned nr_stock, next;          /* frames bought ahead, so that copies lie side by side */
+	unsigned nr_stock, next; /* frames bought ahead, so that copies lie side by side */
 	pfn_t stock[FORK_STOCK_PAGES];
 };
 
@@ -164,7 +154,8 @@ static pfn_t fork_new_page(struct pt_clone *clone, uint64_t va)
 		if (!clone->copy_all && clone->nr_hot_pages + 1 > f->nr_copied)
 			want = MIN(want, clone->nr_hot_pages + 1 - f->nr_copied);
 		f->next = 0;
-		f->nr_stock = frame_alloc_run(FRAME_ANON, f->stock, clone->copy_all || !clone->has_pins ? want : 1);
+		f->nr_stock =
+			frame_alloc_run(FRAME_ANON, f->stock, clone->copy_all || !clone->has_pins ? want : 1);
 		if (f->nr_stock == 0)
 			return PFN_NONE;
 	}
@@ -175,14 +166,16 @@ static pfn_t fork_new_page(struct pt_clone *clone, uint64_t va)
 static int fork_clone_tables(struct aspace *parent, struct aspace *child)
 {
 	struct fork_copy f = {
-		.clone = {
-			.share_above_pages = fork_mode == FORK_SHARE && user_pins_total == 0 ? FORK_SHARE_ABOVE_PAGES
-											     : UINT32_MAX,
-			.copy_all = fork_mode == FORK_EAGER,
-			.has_pins = user_pins_total != 0,
-			.hot_pages_max = fork_mode == FORK_SHARE ? arch_fork_hot_pages() : 0,
-			.new_page = fork_new_page,
-		},
+		.clone =
+			{
+				.share_above_pages = fork_mode == FORK_SHARE && user_pins_total == 0
+							     ? FORK_SHARE_ABOVE_PAGES
+							     : UINT32_MAX,
+				.copy_all = fork_mode == FORK_EAGER,
+				.has_pins = user_pins_total != 0,
+				.hot_pages_max = fork_mode == FORK_SHARE ? arch_fork_hot_pages() : 0,
+				.new_page = fork_new_page,
+			},
 		.child = child,
 	};
 	int err = parent->pt.ops->clone(&child->pt, &parent->pt, &f.clone);
@@ -339,12 +332,6 @@ bool aspace_walk(struct aspace *as, uaddr_t addr, unsigned access, pfn_t *pfn, p
 	return addr.raw < as->user_end && as->pt.ops->walk(&as->pt, addr.raw, access, pfn, prot);
 }
 
-uint64_t aspace_rss_pages(const struct aspace *as)
-{
-	return as->pt.nr_pages;
-}
+uint64_t aspace_rss_pages(const struct aspace *as) { return as->pt.nr_pages; }
 
-uint64_t aspace_virtual_pages(const struct aspace *as)
-{
-	return as->vmas.nr_pages;
-}
+uint64_t aspace_virtual_pages(const struct aspace *as) { return as->vmas.nr_pages; }

@@ -15,10 +15,10 @@
 
 /* Recount of one frame; chunks of a 2^AUDIT_ORDER run each. */
 struct recount {
-	uint32_t slots;           /* table slots pointing here, each table counted once */
-	uint16_t others;          /* cache, machine, roots */
-	bool is_visited;          /* a table whose slots are counted */
-	bool has_writable_slot;   /* private, write on */
+	uint32_t slots;		/* table slots pointing here, each table counted once */
+	uint16_t others;	/* cache, machine, roots */
+	bool is_visited;	/* a table whose slots are counted */
+	bool has_writable_slot; /* private, write on */
 };
 
 #define AUDIT_ORDER 6
@@ -31,21 +31,15 @@ static struct recount *chunks[AUDIT_CHUNKS_MAX];
 static unsigned nr_violations;
 static bool audit_is_on;
 
-void aspace_set_audit(bool on)
-{
-	audit_is_on = on;
-}
+void aspace_set_audit(bool on) { audit_is_on = on; }
 
-#define VIOLATION(...)                                       \
-	do {                                                 \
-		if (nr_violations++ < AUDIT_REPORTS_MAX)     \
-			kprintf("audit: " __VA_ARGS__);      \
+#define VIOLATION(...)                                                                                       \
+	do {                                                                                                 \
+		if (nr_violations++ < AUDIT_REPORTS_MAX)                                                     \
+			kprintf("audit: " __VA_ARGS__);                                                      \
 	} while (0)
 
-static unsigned long long ull(uint64_t value)
-{
-	return value;
-}
+static unsigned long long ull(uint64_t value) { return value; }
 
 /* ---- the recount --------------------------------------------------------- */
 
@@ -69,10 +63,7 @@ static bool recount_prepare(void)
 	return true;
 }
 
-void mm_audit_forget(void)
-{
-	memset(chunks, 0, sizeof(chunks));
-}
+void mm_audit_forget(void) { memset(chunks, 0, sizeof(chunks)); }
 
 static struct recount *recount_of(pfn_t pfn)
 {
@@ -87,7 +78,7 @@ static struct recount *recount_of(pfn_t pfn)
 
 struct aspace_audit {
 	struct aspace *as;
-	uint64_t nr_pages;       /* pages seen, shared tables included */
+	uint64_t nr_pages; /* pages seen, shared tables included */
 };
 
 static void audit_page(struct aspace_audit *a, const struct pt_visit *v)
@@ -105,8 +96,8 @@ static void audit_page(struct aspace_audit *a, const struct pt_visit *v)
 	}
 	allowed = vma_page_prot(vma);
 	if (prot_without(v->prot, PROT_BIT_W).raw != prot_without(allowed, PROT_BIT_W).raw)
-		VIOLATION("frame %u at %llx has rights %x, its VMA %x (7)\n", v->pfn.raw, ull(v->va), v->prot.raw,
-			  allowed.raw);
+		VIOLATION("frame %u at %llx has rights %x, its VMA %x (7)\n", v->pfn.raw, ull(v->va),
+			  v->prot.raw, allowed.raw);
 	if (v->path_writable && !prot_has(allowed, PROT_BIT_W))
 		VIOLATION("frame %u at %llx is writable, its VMA is not (3)\n", v->pfn.raw, ull(v->va));
 	if (((v->attrs & PT_SHARED) != 0) != ((vma->flags & VMA_SHARED) != 0))
@@ -141,8 +132,8 @@ static void audit_table_end(pfn_t table, unsigned level, uint64_t nr_pages, void
 	(void)arg;
 	recount_of(table)->is_visited = true;
 	if (frame_table_pages(table) != nr_pages)
-		VIOLATION("table frame %u says %u pages, holds %llu (6)\n", table.raw, frame_table_pages(table),
-			  ull(nr_pages));
+		VIOLATION("table frame %u says %u pages, holds %llu (6)\n", table.raw,
+			  frame_table_pages(table), ull(nr_pages));
 }
 
 static void audit_aspace(struct aspace *as)
@@ -182,8 +173,8 @@ static void audit_frame(pfn_t pfn, uint32_t left_over[PIN_BUCKETS])
 	if (refs > expected && user_pins_in_bucket(pin_bucket(pfn)) >= refs - expected)
 		left_over[pin_bucket(pfn)] += refs - expected;
 	else if (refs != expected)
-		VIOLATION("frame %u of kind %d: %u references, %u found%s (1)\n", pfn.raw, kind, refs, expected,
-			  expected == 0 ? ": leaked" : "");
+		VIOLATION("frame %u of kind %d: %u references, %u found%s (1)\n", pfn.raw, kind, refs,
+			  expected, expected == 0 ? ": leaked" : "");
 	if (r->has_writable_slot && r->slots + r->others > 1)
 		VIOLATION("frame %u has %u users and may be written through one (3)\n", pfn.raw,
 			  r->slots + r->others);
@@ -198,8 +189,8 @@ static void audit_frames(void)
 		audit_frame((pfn_t){first + i}, left_over);
 	for (unsigned i = 0; i < PIN_BUCKETS; i++)
 		if (left_over[i] != user_pins_in_bucket(i))
-			VIOLATION("bucket %u: %u kernel pins, %u references of frames unaccounted for (1)\n", i,
-				  user_pins_in_bucket(i), left_over[i]);
+			VIOLATION("bucket %u: %u kernel pins, %u references of frames unaccounted for (1)\n",
+				  i, user_pins_in_bucket(i), left_over[i]);
 }
 
 /* ---- entry --------------------------------------------------------------- */
@@ -214,9 +205,9 @@ unsigned mm_audit(void)
 		kprintf("audit: no memory for the recount\n");
 		return 0;
 	}
-	LIST_FOR_EACH(as, &aspace_all, all_link)
+	LIST_FOR_EACH (as, &aspace_all, all_link)
 		audit_aspace(as);
-	LIST_FOR_EACH(map, &filemap_all, all)
+	LIST_FOR_EACH (map, &filemap_all, all)
 		filemap_visit(map, count_cached, NULL);
 	audit_frames();
 	if (nr_violations > AUDIT_REPORTS_MAX)
@@ -229,7 +220,7 @@ static bool is_quiet(void)
 {
 	struct aspace *as;
 
-	LIST_FOR_EACH(as, &aspace_all, all_link)
+	LIST_FOR_EACH (as, &aspace_all, all_link)
 		if (as->lock.owner != NULL)
 			return false;
 	return true;

@@ -26,14 +26,14 @@ struct fault {
 	const struct pt_ops *ops;
 	struct pt *pt;
 	struct vma vma;
-	uint64_t va;                /* page */
-	unsigned access;            /* enum trap_access */
-	unsigned flags;             /* enum fault_flags */
-	prot_t prot;                /* the mapping's page rights */
-	unsigned window;            /* pages to serve at most, within VMA and leaf table */
-	uint64_t grown_end;         /* a stack grows: up to here it is new; else 0 */
-	bool is_shared_path;        /* its leaf table will be copied */
-	unsigned nr;                /* pages served */
+	uint64_t va;	     /* page */
+	unsigned access;     /* enum trap_access */
+	unsigned flags;	     /* enum fault_flags */
+	prot_t prot;	     /* the mapping's page rights */
+	unsigned window;     /* pages to serve at most, within VMA and leaf table */
+	uint64_t grown_end;  /* a stack grows: up to here it is new; else 0 */
+	bool is_shared_path; /* its leaf table will be copied */
+	unsigned nr;	     /* pages served */
 	/* Frames for the pages at va[], each with a reference. */
 	unsigned nr_frames;
 	uint64_t frame_va[WINDOW_MAX];
@@ -42,10 +42,7 @@ struct fault {
 	struct pt_gather gather;
 };
 
-static bool wants_write(const struct fault *f)
-{
-	return (f->access & TRAP_WRITE) != 0;
-}
+static bool wants_write(const struct fault *f) { return (f->access & TRAP_WRITE) != 0; }
 
 /* Attributes of a page this fault maps. The window of a write counts as written: it will be. */
 static unsigned new_attrs(const struct fault *f)
@@ -145,10 +142,7 @@ static uint64_t map_nr_pages(const struct filemap *map)
 	return (map->size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-static bool is_private_copy(const struct fault *f)
-{
-	return !(f->vma.flags & VMA_SHARED) && wants_write(f);
-}
+static bool is_private_copy(const struct fault *f) { return !(f->vma.flags & VMA_SHARED) && wants_write(f); }
 
 /* First access to a private file page is a write: a copy at once. */
 static int plan_file_copy(struct fault *f, struct filemap *map)
@@ -389,7 +383,7 @@ static int fault_plan(struct fault *f, void (**serve)(struct fault *f))
 static int fault_serve(struct fault *f)
 {
 	struct fault_stream *stream = &f->as->fault_streams[0];
-	void (*serve)(struct fault *f);
+	void (*serve)(struct fault * f);
 	int err = fault_plan(f, &serve);
 
 	if (err == 0 && f->grown_end != 0)

@@ -29,15 +29,9 @@ struct map_node {
 
 struct list filemap_all = LIST_INIT(filemap_all);
 
-static inline pfn_t entry_pfn(uint64_t entry)
-{
-	return (pfn_t){(uint32_t)entry};
-}
+static inline pfn_t entry_pfn(uint64_t entry) { return (pfn_t){(uint32_t)entry}; }
 
-static inline struct map_node *entry_node(uint64_t entry)
-{
-	return (struct map_node *)(uintptr_t)entry;
-}
+static inline struct map_node *entry_node(uint64_t entry) { return (struct map_node *)(uintptr_t)entry; }
 
 /* ---- the tree ------------------------------------------------------------ */
 
@@ -90,8 +84,8 @@ static uint64_t *tree_make(struct filemap *map, uint64_t index)
 
 typedef void (*entry_fn)(struct filemap *map, uint64_t index, uint64_t *entry, void *arg);
 
-static void tree_walk_node(struct filemap *map, uint64_t *slot, unsigned height, uint64_t base, uint64_t first,
-			   uint64_t last, entry_fn fn, void *arg)
+static void tree_walk_node(struct filemap *map, uint64_t *slot, unsigned height, uint64_t base,
+			   uint64_t first, uint64_t last, entry_fn fn, void *arg)
 {
 	uint64_t span;
 
@@ -108,7 +102,8 @@ static void tree_walk_node(struct filemap *map, uint64_t *slot, unsigned height,
 		if (from > last)
 			return;
 		if (from + (span - 1) >= first)
-			tree_walk_node(map, &entry_node(*slot)->slot[i], height - 1, from, first, last, fn, arg);
+			tree_walk_node(map, &entry_node(*slot)->slot[i], height - 1, from, first, last, fn,
+				       arg);
 	}
 }
 
@@ -341,6 +336,11 @@ int64_t filemap_read(struct filemap *map, uint64_t offset, void *buf, size_t siz
 		pfn_t pfn;
 
 		n = MIN(n, map->size_bytes - at);
+		if (map->ops->read_pages == NULL && !filemap_is_cached(map, at >> PAGE_SHIFT)) {
+			memset((char *)buf + done, 0, n); /* a hole stays one */
+			done += n;
+			continue;
+		}
 		err = filemap_get_page(map, at >> PAGE_SHIFT, false, &pfn);
 		if (err != 0)
 			break;
@@ -388,7 +388,8 @@ static void sync_entry(struct filemap *map, uint64_t index, uint64_t *entry, voi
 	if (!(*entry & ENTRY_DIRTY))
 		return;
 	if (start < map->size_bytes)
-		err = map->ops->write_page(map, index, pfn_to_ptr(pfn), MIN(PAGE_SIZE, map->size_bytes - start));
+		err = map->ops->write_page(map, index, pfn_to_ptr(pfn),
+					   MIN(PAGE_SIZE, map->size_bytes - start));
 	if (err != 0) {
 		state->err = state->err != 0 ? state->err : err;
 	} else if (frame_refs(pfn) == 1) {
@@ -406,10 +407,7 @@ int filemap_sync(struct filemap *map)
 	return state.err;
 }
 
-void filemap_invalidate(struct filemap *map)
-{
-	tree_walk(map, 0, UINT64_MAX, entry_drop_clean, NULL);
-}
+void filemap_invalidate(struct filemap *map) { tree_walk(map, 0, UINT64_MAX, entry_drop_clean, NULL); }
 
 static void shrink_entry(struct filemap *map, uint64_t index, uint64_t *entry, void *arg)
 {
@@ -425,7 +423,7 @@ static size_t filemap_shrink(void)
 	struct filemap *map;
 	size_t nr = 0;
 
-	LIST_FOR_EACH(map, &filemap_all, all)
+	LIST_FOR_EACH (map, &filemap_all, all)
 		if (map->ops->read_pages != NULL && map->nr_pages != 0)
 			tree_walk(map, 0, UINT64_MAX, shrink_entry, &nr);
 	return nr;
@@ -443,7 +441,7 @@ void filemap_count(uint64_t *nr_cached, uint64_t *nr_memory)
 
 	*nr_cached = 0;
 	*nr_memory = 0;
-	LIST_FOR_EACH(map, &filemap_all, all)
+	LIST_FOR_EACH (map, &filemap_all, all)
 		*(map->ops->read_pages != NULL ? nr_cached : nr_memory) += map->nr_pages;
 }
 

@@ -49,9 +49,9 @@ void mm_audit_forget(void);
 /* ---- fault.c ---- */
 
 enum fault_flags {
-	FAULT_FORCE = 8,     /* ignore the page's own rights: a private copy for the kernel to write */
-	FAULT_NO_GROW = 16,  /* do not grow stacks */
-	FAULT_BULK = 32,     /* serve as many pages as possible */
+	FAULT_FORCE = 8,    /* ignore the page's own rights: a private copy for the kernel to write */
+	FAULT_NO_GROW = 16, /* do not grow stacks */
+	FAULT_BULK = 32,    /* serve as many pages as possible */
 };
 /* aspace_fault() with as->lock held; access: enum trap_access and fault_flags. */
 int aspace_fault_locked(struct aspace *as, uint64_t addr, unsigned access);

@@ -54,7 +54,8 @@ static int advise_flags(struct aspace *as, uint64_t start, uint64_t end, uint32_
 	const struct vma *v;
 	int err;
 
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end; v = vma_find_from(&as->vmas, v->end))
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
 		if ((set & VMA_WIPEONFORK) && (v->file != NULL || (v->flags & VMA_SHARED)))
 			return -EINVAL;
 	v = vma_find_from(&as->vmas, start);
@@ -74,7 +75,8 @@ static int advise_dontneed(struct aspace *as, uint64_t start, uint64_t end)
 {
 	const struct vma *v;
 
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end; v = vma_find_from(&as->vmas, v->end))
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
 		if (v->flags & VMA_LOCKED)
 			return -EINVAL;
 	return aspace_zap_checked(as, start, end);
@@ -85,7 +87,8 @@ static int advise_free(struct aspace *as, uint64_t start, uint64_t end)
 {
 	const struct vma *v;
 
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end; v = vma_find_from(&as->vmas, v->end))
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
 		if (v->file != NULL)
 			return -EINVAL;
 	return 0;

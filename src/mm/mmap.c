@@ -93,7 +93,8 @@ static uint64_t mapped_pages(const struct aspace *as, uint64_t start, uint64_t e
 	const struct vma *v;
 	uint64_t nr = 0;
 
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end; v = vma_find_from(&as->vmas, v->end))
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
 		nr += (MIN(v->end, end) - MAX(v->start, start)) >> PAGE_SHIFT;
 	return nr;
 }
@@ -154,8 +155,8 @@ static int64_t mmap_place(const struct aspace *as, const struct mmap_args *args,
 		return (int64_t)args->addr;
 	if (args->flags & MAP_32BIT)
 		high = MIN(high, (uint64_t)1 << 31);
-	else if (args->addr != 0 && hint >= ARCH_USER_MIN && hint < as->user_end && length <= as->user_end - hint &&
-		 aspace_range_is_free(as, hint, hint + length))
+	else if (args->addr != 0 && hint >= ARCH_USER_MIN && hint < as->user_end &&
+		 length <= as->user_end - hint && aspace_range_is_free(as, hint, hint + length))
 		return (int64_t)hint;
 	start = aspace_find_free(as, length, PAGE_SIZE, high);
 	return start == UINT64_MAX ? -ENOMEM : (int64_t)start;
@@ -231,12 +232,13 @@ static int64_t mmap_locked(struct aspace *as, const struct mmap_args *args)
 	err = mmap_file(args, length, &vma.file);
 	if (err != 0)
 		return err;
-	vma.page_index = vma.file == NULL	    ? vma.start >> PAGE_SHIFT
+	vma.page_index = vma.file == NULL	  ? vma.start >> PAGE_SHIFT
 			 : vma.file == args->file ? args->offset >> PAGE_SHIFT
 						  : 0;
 	vma.prot = prot_make(args->prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
 	vma.flags = may_flags(args->file, is_shared) | (is_shared ? VMA_SHARED : 0) |
-		    (args->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0) | (args->flags & MAP_LOCKED ? VMA_LOCKED : 0) |
+		    (args->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0) |
+		    (args->flags & MAP_LOCKED ? VMA_LOCKED : 0) |
 		    (args->flags & MAP_NORESERVE ? VMA_NORESERVE : 0);
 	err = mmap_commit(as, &vma);
 	if (vma.file != NULL)
@@ -299,41 +301,47 @@ int aspace_munmap(struct aspace *as, uint64_t addr, uint64_t length_bytes)
 
 /* ---- mprotect ------------------------------------------------------------ */
 
-static void update_prot(struct vma *vma, void *arg)
-{
-	vma->prot = *(const prot_t *)arg;
-}
+static void update_prot(struct vma *vma, void *arg) { vma->prot = *(const prot_t *)arg; }
 
-/* Is all of it mapped and may it have these rights? Adds up what the page table needs. */
-static int mprotect_check(struct aspace *as, uint64_t start, uint64_t end, prot_t prot, uint64_t *cost)
+/*
+ * Is all of it mapped and may it have these rights? If not, *end becomes where that ends: up to
+ * there Linux changes it all the same. Adds up what the page table needs.
+ */
+static int mprotect_check(struct aspace *as, uint64_t start, uint64_t *end, prot_t prot, uint64_t *cost)
 {
 	uint64_t at = start;
 
-	while (at < end) {
+	while (at < *end) {
 		const struct vma *v = vma_find(&as->vmas, at);
 		struct vma changed;
 
-		if (v == NULL)
+		if (v == NULL) {
+			*end = at;
 			return -ENOMEM;
+		}
 		if ((prot_has(prot, PROT_BIT_R) && !(v->flags & VMA_MAYREAD)) ||
 		    (prot_has(prot, PROT_BIT_W) && !(v->flags & VMA_MAYWRITE)) ||
-		    (prot_has(prot, PROT_BIT_X) && !(v->flags & VMA_MAYEXEC)))
+		    (prot_has(prot, PROT_BIT_X) && !(v->flags & VMA_MAYEXEC))) {
+			*end = at;
 			return -EACCES;
+		}
 		changed = *v;
 		changed.prot = prot;
-		*cost += as->pt.ops->protect_cost(&as->pt, at, MIN(end, v->end), vma_page_prot(&changed));
+		*cost += as->pt.ops->protect_cost(&as->pt, at, MIN(*end, v->end), vma_page_prot(&changed));
 		at = v->end;
 	}
 	return 0;
 }
 
-static void mprotect_commit(struct aspace *as, uint64_t start, uint64_t end, prot_t prot, struct pt_reserve *reserve)
+static void mprotect_commit(struct aspace *as, uint64_t start, uint64_t end, prot_t prot,
+			    struct pt_reserve *reserve)
 {
 	struct pt_gather g;
 	const struct vma *v;
 
 	pt_gather_init(&g, as, false);
-	for (v = vma_find(&as->vmas, start); v != NULL && v->start < end; v = vma_find_from(&as->vmas, v->end)) {
+	for (v = vma_find(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end)) {
 		struct vma changed = *v;
 
 		changed.prot = prot;
@@ -350,7 +358,7 @@ static int mprotect_locked(struct aspace *as, uint64_t start, uint64_t end, uint
 	const struct vma *v = vma_find(&as->vmas, start);
 	prot_t rights = prot_make(prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
 	uint64_t cost = 0;
-	int err;
+	int refused, err;
 
 	if (prot & PROT_GROWSDOWN) {
 		if (v == NULL)
@@ -359,9 +367,9 @@ static int mprotect_locked(struct aspace *as, uint64_t start, uint64_t end, uint
 			return -EINVAL;
 		start = v->start;
 	}
-	err = mprotect_check(as, start, end, rights, &cost);
-	if (err != 0)
-		return err;
+	refused = mprotect_check(as, start, &end, rights, &cost);
+	if (start == end)
+		return refused;
 	err = vma_reserve_range(&as->vmas, start, end, 0);
 	if (err != 0)
 		return err;
@@ -370,6 +378,7 @@ static int mprotect_locked(struct aspace *as, uint64_t start, uint64_t end, uint
 		/* point of no return */
 		mprotect_commit(as, start, end, rights, &reserve);
 		pt_reserve_release(&reserve);
+		err = refused;
 	}
 	vma_unreserve(&as->vmas);
 	return err;

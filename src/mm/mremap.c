@@ -14,16 +14,13 @@
 /* One request, checked; lengths are whole pages. */
 struct remap {
 	struct aspace *as;
-	struct vma vma;             /* holds the old range */
+	struct vma vma; /* holds the old range */
 	uint64_t old, old_len, new, new_len;
 	uint32_t flags;
 	struct pt_reserve reserve;
 };
 
-static bool is_dontunmap(const struct remap *m)
-{
-	return (m->flags & MREMAP_DONTUNMAP) != 0;
-}
+static bool is_dontunmap(const struct remap *m) { return (m->flags & MREMAP_DONTUNMAP) != 0; }
 
 /* Removes a range that remap_reserve() has counted; pages and VMAs. */
 static void remap_clear(struct remap *m, uint64_t start, uint64_t end)
@@ -46,7 +43,8 @@ static int remap_reserve(struct remap *m, bool moves)
 	if (m->old_len > kept)
 		cost += ops->unmap_cost(pt, m->old + kept, m->old + m->old_len);
 	if (moves)
-		cost += ops->unmap_cost(pt, m->new, m->new + m->new_len) + ops->move_cost(pt, m->old, m->new, kept);
+		cost += ops->unmap_cost(pt, m->new, m->new + m->new_len) +
+			ops->move_cost(pt, m->old, m->new, kept);
 	err = pt_reserve_fill(&m->reserve, cost);
 	if (err != 0)
 		vma_unreserve(&m->as->vmas);
@@ -200,8 +198,8 @@ static int64_t mremap_locked(struct remap *m)
 	return m->old_len == 0 ? remap_duplicate(m) : remap_move(m);
 }
 
-int64_t aspace_mremap(struct aspace *as, uint64_t old_addr, uint64_t old_len, uint64_t new_len, uint32_t flags,
-		      uint64_t new_addr)
+int64_t aspace_mremap(struct aspace *as, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
+		      uint32_t flags, uint64_t new_addr)
 {
 	struct remap m = {
 		.as = as,

@@ -23,20 +23,11 @@
 
 /* ---- slots --------------------------------------------------------------- */
 
-static inline pte_t *table_slots(pfn_t table)
-{
-	return pfn_to_ptr(table);
-}
+static inline pte_t *table_slots(pfn_t table) { return pfn_to_ptr(table); }
 
-static inline pfn_t pte_pfn(pte_t e)
-{
-	return phys_to_pfn(pte_phys(e));
-}
+static inline pfn_t pte_pfn(pte_t e) { return phys_to_pfn(pte_phys(e)); }
 
-static inline uint64_t slot_span(unsigned level)
-{
-	return PAGE_SIZE << ((level - 1) * PTE_INDEX_BITS);
-}
+static inline uint64_t slot_span(unsigned level) { return PAGE_SIZE << ((level - 1) * PTE_INDEX_BITS); }
 
 static inline unsigned slot_index(uint64_t va, unsigned level)
 {
@@ -48,10 +39,7 @@ static inline pte_t *slot_at(pfn_t table, uint64_t va, unsigned level)
 	return &table_slots(table)[slot_index(va, level)];
 }
 
-static inline pte_t slot_load(const pte_t *s)
-{
-	return (pte_t){__atomic_load_n(&s->raw, __ATOMIC_RELAXED)};
-}
+static inline pte_t slot_load(const pte_t *s) { return (pte_t){__atomic_load_n(&s->raw, __ATOMIC_RELAXED)}; }
 
 static inline void slot_store(pte_t *s, pte_t e)
 {
@@ -77,19 +65,14 @@ static inline void slot_add_attrs(pte_t *s, unsigned attrs)
 		if (pte_is_absent(e))
 			return;
 		n = pte_make_page(pte_phys(e), pte_prot(e), pte_attrs(e) | attrs);
-	} while (!__atomic_compare_exchange_n(&s->raw, &e.raw, n.raw, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&s->raw, &e.raw, n.raw, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
 }
 
-static inline bool pte_is_shared(pte_t e)
-{
-	return (pte_attrs(e) & PT_SHARED) != 0;
-}
+static inline bool pte_is_shared(pte_t e) { return (pte_attrs(e) & PT_SHARED) != 0; }
 
 /* A private page that its table may write to. */
-static inline bool pte_is_private_writable(pte_t e)
-{
-	return pte_is_writable(e) && !pte_is_shared(e);
-}
+static inline bool pte_is_private_writable(pte_t e) { return pte_is_writable(e) && !pte_is_shared(e); }
 
 /* The root's slots beyond the user's addresses are the machine's. */
 static unsigned level_slots(unsigned level)
@@ -113,10 +96,7 @@ static pfn_t table_init(pfn_t t)
 	return t;
 }
 
-static pfn_t table_alloc(void)
-{
-	return table_init(frame_alloc(FRAME_TABLE));
-}
+static pfn_t table_alloc(void) { return table_init(frame_alloc(FRAME_TABLE)); }
 
 static void node_drop(pfn_t x, unsigned level)
 {
@@ -251,10 +231,7 @@ static uint64_t pt_next(const struct pt *pt, uint64_t va, uint64_t end, struct p
 	return UINT64_MAX;
 }
 
-static unsigned pt_leaf_room(uint64_t va)
-{
-	return TABLE_SLOTS - slot_index(va, 1);
-}
+static unsigned pt_leaf_room(uint64_t va) { return TABLE_SLOTS - slot_index(va, 1); }
 
 static unsigned pt_absent_run(const struct pt *pt, uint64_t va, unsigned max)
 {
@@ -329,8 +306,10 @@ static void table_age(pfn_t t)
 			continue;
 		left--;
 		if (!(attrs & PT_SHARED) && (attrs & (PT_ACCESSED | PT_DIRTY)))
-			__atomic_store_n(&s[i].raw, pte_make_page(pte_phys(e), pte_prot(e),
-								  attrs & ~(unsigned)(PT_ACCESSED | PT_DIRTY)).raw,
+			__atomic_store_n(&s[i].raw,
+					 pte_make_page(pte_phys(e), pte_prot(e),
+						       attrs & ~(unsigned)(PT_ACCESSED | PT_DIRTY))
+						 .raw,
 					 __ATOMIC_RELAXED);
 	}
 }
@@ -460,7 +439,8 @@ static void path_get(const struct pt *pt, uint64_t va, struct path *p)
 static void path_add_pages(struct pt *pt, const struct path *p, unsigned lowest, int64_t delta)
 {
 	for (unsigned level = lowest; level <= PTE_LEVELS; level++)
-		frame_table_set_pages(p->table[level], (uint32_t)(frame_table_pages(p->table[level]) + delta));
+		frame_table_set_pages(p->table[level],
+				      (uint32_t)(frame_table_pages(p->table[level]) + delta));
 	pt->nr_pages = frame_table_pages(pt->root);
 }
 
@@ -504,7 +484,8 @@ static void pt_map(struct pt *pt, uint64_t va, const pfn_t *pfns, unsigned nr, p
 	path_add_pages(pt, &p, 1, nr);
 }
 
-static void pt_replace(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsigned attrs, struct pt_gather *g)
+static void pt_replace(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsigned attrs,
+		       struct pt_gather *g)
 {
 	struct path p;
 	pte_t *s, old;
@@ -577,20 +558,11 @@ static void pt_visit(const struct pt *pt, const struct pt_visitor *visitor)
 	visit_table(pt->root, PTE_LEVELS, 0, true, visitor);
 }
 
-static pte_t codec_table(paddr_t pa, bool writable)
-{
-	return pte_make_table(pa, writable);
-}
+static pte_t codec_table(paddr_t pa, bool writable) { return pte_make_table(pa, writable); }
 
-static pte_t codec_page(paddr_t pa, prot_t prot, unsigned attrs)
-{
-	return pte_make_page(pa, prot, attrs);
-}
+static pte_t codec_page(paddr_t pa, prot_t prot, unsigned attrs) { return pte_make_page(pa, prot, attrs); }
 
-static pte_t codec_without_write(pte_t e)
-{
-	return pte_without_write(e);
-}
+static pte_t codec_without_write(pte_t e) { return pte_without_write(e); }
 
 static void codec_decode(pte_t e, struct pte_fields *out)
 {

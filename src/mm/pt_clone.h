@@ -18,10 +18,7 @@
 /* Leaf tables looked through for writable pages, to flush no more than needed. */
 #define CLONE_SCANS_MAX 8
 
-static inline bool pte_is_hot(pte_t e)
-{
-	return pte_is_private_writable(e) && (pte_attrs(e) & PT_DIRTY);
-}
+static inline bool pte_is_hot(pte_t e) { return pte_is_private_writable(e) && (pte_attrs(e) & PT_DIRTY); }
 
 static inline bool pte_may_be_cached_writable(pte_t e)
 {
@@ -78,7 +75,8 @@ static void clone_note_writable(struct pt_clone *c, pfn_t t, unsigned level, uin
 {
 	const pte_t *s = table_slots(t);
 
-	if (level == 1 ? *nr_scans >= CLONE_SCANS_MAX : frame_table_pages(t) > CLONE_SCANS_MAX * TABLE_SLOTS) {
+	if (level == 1 ? *nr_scans >= CLONE_SCANS_MAX
+		       : frame_table_pages(t) > CLONE_SCANS_MAX * TABLE_SLOTS) {
 		pt_ranges_add(&c->flush, va, va + slot_span(level + 1));
 		return;
 	}
@@ -111,8 +109,7 @@ static bool clone_wants_copy(const struct pt_clone *c, pte_t e, bool is_hot)
 {
 	if (pte_is_shared(e))
 		return false;
-	return c->copy_all || (is_hot && pte_is_hot(e)) ||
-	       (c->has_pins && frame_is_maybe_pinned(pte_pfn(e)));
+	return c->copy_all || (is_hot && pte_is_hot(e)) || (c->has_pins && frame_is_maybe_pinned(pte_pfn(e)));
 }
 
 /*

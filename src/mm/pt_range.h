@@ -112,8 +112,9 @@ static bool range_needs_own(pfn_t t, unsigned level, uint64_t start, uint64_t en
 
 		if (pte_is_absent(e))
 			continue;
-		if (level == 1 ? page_needs_own(e, prot)
-			       : range_needs_own(pte_pfn(e), level - 1, va, MIN(end, slot_end(va, level)), prot))
+		if (level == 1
+			    ? page_needs_own(e, prot)
+			    : range_needs_own(pte_pfn(e), level - 1, va, MIN(end, slot_end(va, level)), prot))
 			return true;
 	}
 	return false;
@@ -177,7 +178,8 @@ static void protect_page(const struct protect *p, pte_t *s, uint64_t va, bool ow
 		pt_gather_flush(p->gather, va, va + PAGE_SIZE);
 }
 
-static void protect_table(const struct protect *p, pfn_t t, unsigned level, uint64_t start, uint64_t end, bool owned)
+static void protect_table(const struct protect *p, pfn_t t, unsigned level, uint64_t start, uint64_t end,
+			  bool owned)
 {
 	for (uint64_t va = start; va < end; va = slot_end(va, level)) {
 		pte_t *s = slot_at(t, va, level);
@@ -190,7 +192,8 @@ static void protect_table(const struct protect *p, pfn_t t, unsigned level, uint
 			protect_page(p, s, va, owned);
 			continue;
 		}
-		if (owned && !pte_is_writable(e) && range_needs_own(pte_pfn(e), level - 1, va, stop, p->prot)) {
+		if (owned && !pte_is_writable(e) &&
+		    range_needs_own(pte_pfn(e), level - 1, va, stop, p->prot)) {
 			slot_own(p->gather, p->reserve, s, level - 1, va);
 			e = slot_load(s);
 		}
@@ -198,8 +201,8 @@ static void protect_table(const struct protect *p, pfn_t t, unsigned level, uint
 	}
 }
 
-static void pt_protect(struct pt *pt, uint64_t start, uint64_t end, prot_t prot, bool soft_write, struct pt_reserve *r,
-		       struct pt_gather *g)
+static void pt_protect(struct pt *pt, uint64_t start, uint64_t end, prot_t prot, bool soft_write,
+		       struct pt_reserve *r, struct pt_gather *g)
 {
 	struct protect p = {prot, soft_write, r, g};
 
@@ -222,7 +225,8 @@ static void count_tables(pfn_t t, unsigned level, uint64_t start, uint64_t end, 
 		*nr += 1;
 		*nr_copies += copy;
 		if (level > 2)
-			count_tables(pte_pfn(e), level - 1, va, MIN(end, slot_end(va, level)), copy, nr, nr_copies);
+			count_tables(pte_pfn(e), level - 1, va, MIN(end, slot_end(va, level)), copy, nr,
+				     nr_copies);
 	}
 }
 
@@ -252,7 +256,8 @@ static uint64_t move_skip(const struct pt *pt, uint64_t va)
 }
 
 /* A whole leaf table changes its slot, shared or not. */
-static void move_leaf_table(struct pt *pt, uint64_t from, uint64_t to, struct pt_reserve *r, struct pt_gather *g)
+static void move_leaf_table(struct pt *pt, uint64_t from, uint64_t to, struct pt_reserve *r,
+			    struct pt_gather *g)
 {
 	struct path src, dst;
 	pte_t *s, *d, e, old;
@@ -323,7 +328,8 @@ static void pt_move(struct pt *pt, uint64_t from, uint64_t to, uint64_t size_byt
 			move_leaf_table(pt, from + off, to + off, r, g);
 			off += leaf_bytes;
 		} else {
-			off += PAGE_SIZE * move_pages(pt, from + off, to + off, (size_bytes - off) >> PAGE_SHIFT, r, g);
+			off += PAGE_SIZE *
+			       move_pages(pt, from + off, to + off, (size_bytes - off) >> PAGE_SHIFT, r, g);
 		}
 	}
 }

@@ -43,9 +43,11 @@ static int lose_vma(struct aspace *as, const struct vma *v, const struct loss *l
 
 	if (loss->last < v->page_index || loss->first >= v->page_index + nr)
 		return 0;
-	start = loss->first <= v->page_index ? v->start : v->start + ((loss->first - v->page_index) << PAGE_SHIFT);
-	end = loss->last >= v->page_index + nr - 1 ? v->end
-						   : v->start + ((loss->last + 1 - v->page_index) << PAGE_SHIFT);
+	start = loss->first <= v->page_index ? v->start
+					     : v->start + ((loss->first - v->page_index) << PAGE_SHIFT);
+	end = loss->last >= v->page_index + nr - 1
+		      ? v->end
+		      : v->start + ((loss->last + 1 - v->page_index) << PAGE_SHIFT);
 	return loss->is_all ? aspace_zap_checked(as, start, end) : zap_cached(as, start, end);
 }
 
@@ -66,7 +68,8 @@ static int find_writer(struct aspace *as, void *arg)
 	const struct vma *v;
 
 	for (v = vma_find_from(&as->vmas, 0); v != NULL; v = vma_find_from(&as->vmas, v->end))
-		if ((v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE) && vma_filemap(v) == arg)
+		if ((v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE) &&
+		    vma_filemap(v) == arg)
 			return 1;
 	return 0;
 }
@@ -77,7 +80,7 @@ static int for_each_aspace(int (*fn)(struct aspace *as, void *arg), void *arg)
 	struct aspace *as, *prev = NULL;
 	int err = 0;
 
-	LIST_FOR_EACH(as, &aspace_all, all_link) {
+	LIST_FOR_EACH (as, &aspace_all, all_link) {
 		aspace_get(as); /* keeps it in the list */
 		if (prev != NULL)
 			aspace_put(prev);
@@ -157,7 +160,8 @@ int filemap_punch(struct filemap *map, uint64_t offset, uint64_t size_bytes)
 	int err = 0;
 
 	if (map->ops->read_pages == NULL) {
-		struct loss loss = {map, (offset + PAGE_SIZE - 1) >> PAGE_SHIFT, (end >> PAGE_SHIFT) - 1, false};
+		struct loss loss = {map, (offset + PAGE_SIZE - 1) >> PAGE_SHIFT, (end >> PAGE_SHIFT) - 1,
+				    false};
 
 		if ((end >> PAGE_SHIFT) > loss.first) {
 			err = unmap_everywhere(&loss);

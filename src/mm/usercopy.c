@@ -42,10 +42,7 @@ static inline bool range_is_user(const struct aspace *as, uint64_t addr, uint64_
 }
 
 /* What is left of n within the page of addr. */
-static inline size_t page_part(uint64_t addr, size_t n)
-{
-	return MIN(n, PAGE_SIZE - page_offset(addr));
-}
+static inline size_t page_part(uint64_t addr, size_t n) { return MIN(n, PAGE_SIZE - page_offset(addr)); }
 
 int copy_from_user_in(struct aspace *as, void *dst, uaddr_t src, size_t size_bytes)
 {
@@ -169,15 +166,9 @@ int64_t strncpy_from_user(char *dst, uaddr_t src, size_t size_bytes)
 uint32_t user_pins_total;
 static uint32_t pins[PIN_BUCKETS];
 
-bool frame_is_maybe_pinned(pfn_t pfn)
-{
-	return pins[pin_bucket(pfn)] != 0;
-}
+bool frame_is_maybe_pinned(pfn_t pfn) { return pins[pin_bucket(pfn)] != 0; }
 
-uint32_t user_pins_in_bucket(unsigned bucket)
-{
-	return pins[bucket];
-}
+uint32_t user_pins_in_bucket(unsigned bucket) { return pins[bucket]; }
 
 void *user_page_pin(struct aspace *as, uaddr_t addr, bool for_write, size_t *avail, pfn_t *pinned)
 {
@@ -236,6 +227,7 @@ int user_cmpxchg_u32(uaddr_t addr, uint32_t expected, uint32_t desired, uint32_t
 	if (ptr == NULL)
 		return -EFAULT;
 	*seen = expected;
-	__atomic_compare_exchange_n((uint32_t *)(void *)ptr, seen, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n((uint32_t *)(void *)ptr, seen, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "mm/aspace.h"
 #include "mm/usercopy.h"
 #include "sched/internal.h"
+#include "sched/pidfd.h"
 #include "syscall/syscall.h"
 
 #define NEW_NAMESPACES                                                                                       \
@@ -25,7 +26,7 @@ static int check_flags(const struct clone_args_k *a)
 
 	if ((flags & NEW_NAMESPACES) != 0 || (flags & CLONE_INTO_CGROUP) != 0)
 		return -EINVAL; /* this kernel has one of each */
-	if ((flags & CLONE_PIDFD) != 0)
+	if ((flags & CLONE_PIDFD) != 0 && (flags & (CLONE_THREAD | CLONE_DETACHED)) != 0)
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) != 0 && (flags & CLONE_SIGHAND) == 0)
 		return -EINVAL;
@@ -206,6 +207,25 @@ static int create_child(struct task *parent, const struct clone_args_k *a, struc
 	return 0;
 }
 
+/* CLONE_PIDFD: a descriptor for the new process, in the parent's table and memory. */
+static int install_pidfd(struct process *process, uaddr_t addr)
+{
+	struct file *file;
+	int fd, r = pidfd_create_file(process, 0, &file);
+
+	if (r != 0)
+		return r;
+	fd = fd_install(file, 0, true);
+	if (fd < 0) {
+		file_put(file);
+		return fd;
+	}
+	if (copy_to_user(addr, &fd, sizeof(fd)) == 0)
+		return 0;
+	fd_close(fd);
+	return -EFAULT;
+}
+
 /* ---- commit -------------------------------------------------------------- */
 
 /* Into the tree: a thread of the caller's process, or a process of its own. */
@@ -252,9 +272,12 @@ int64_t task_clone(const struct clone_args_k *a)
 	r = create_child(parent, a, &child);
 	if (r != 0)
 		goto fail;
-	if (signal_is_pending(parent)) { /* it came while we slept for memory */
-		release_child(child);
+	if (signal_is_pending(parent)) /* it came while we slept for memory */
 		r = -ERESTARTNOINTR;
+	else if ((a->flags & CLONE_PIDFD) != 0)
+		r = install_pidfd(process, a->pidfd);
+	if (r != 0) {
+		release_child(child);
 		goto fail;
 	}
 	/* Nothing fails from here on. */

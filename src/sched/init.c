@@ -33,6 +33,11 @@ struct linux_utsname kernel_uts = {
 
 const struct boot_info *boot_info_get(void) { return boot_info; }
 
+bool process_is_protected(const struct process *p)
+{
+	return process_is_init(p) && (boot_info == NULL || boot_info->init_path == NULL);
+}
+
 /* ---- the first program --------------------------------------------------- */
 
 static const char *path_variable(const char *const envp[])
@@ -121,13 +126,23 @@ static void run_program_of_cmdline(void)
 
 /* ---- the first task ------------------------------------------------------ */
 
-static int open_stdio(void)
+static bool is_console(const struct file *f)
+{
+	return f->inode != NULL && S_ISCHR(f->inode->mode) && f->inode->rdev == dev_make(5, 1);
+}
+
+/* *has_console: a terminal is among them, so that there is somebody to control the session. */
+static int open_stdio(bool *has_console)
 {
 	struct file *files[3];
 	int r = arch_open_stdio(files);
 
+	*has_console = false;
 	for (int i = 0; r == 0 && i < 3; i++) {
-		int fd = fd_install(files[i], 0, false);
+		int fd;
+
+		*has_console |= is_console(files[i]);
+		fd = fd_install(files[i], 0, false);
 
 		if (fd != i)
 			r = fd < 0 ? fd : -EMFILE;
@@ -153,6 +168,7 @@ static int set_working_directory(struct fs_context *fs)
 static void init_main(void *arg)
 {
 	struct task *me = arg;
+	bool has_console;
 	int r;
 
 	sched_finish_switch();
@@ -161,10 +177,11 @@ static void init_main(void *arg)
 	if (r == 0)
 		r = fdtable_create(&me->files);
 	if (r == 0)
-		r = open_stdio();
+		r = open_stdio(&has_console);
 	if (r != 0)
 		panic("cannot set the first process up: error %d", -r);
-	tty_set_console_session(me->process);
+	if (has_console)
+		tty_set_console_session(me->process);
 	r = set_working_directory(me->fs);
 	if (r != 0)
 		arch_init_failed(-r, boot_info->init_cwd);

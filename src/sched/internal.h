@@ -73,6 +73,15 @@ MUST_CHECK int task_kill_other_threads(void);
 bool exit_notify_parent_locked(struct process *p);
 void exit_notify_stop_locked(struct process *p, int code);
 
+/* ---- signal queues: src/sched/sigqueue.c --------------------------------- */
+
+/*
+ * Queues sig with its info. A standard signal is queued once. Without memory, or over
+ * RLIMIT_SIGPENDING, a standard signal and any signal of kill(2) stays pending without info.
+ */
+int signal_queue_add_locked(struct signal_queue *q, struct process *p, int sig,
+			    const struct linux_siginfo *info);
+
 /* ---- CPU timers: src/sched/cputimer.c ------------------------------------ */
 
 /* Sends the signals of CPU-time timers that are due. Called with times up to date. */

@@ -5,6 +5,7 @@
  */
 #include "lib/printf.h"
 #include "mm/aspace.h"
+#include "mm/frame.h"
 #include "sched/internal.h"
 
 /* The address space of a live process, or NULL. task_lock. */
@@ -15,16 +16,28 @@ static struct aspace *aspace_of(struct process *p)
 	return t != NULL ? t->aspace : NULL;
 }
 
+/* Resident pages, shifted by oom_score_adj thousandths of all memory; below 0: never (proc(5)). */
+static int64_t badness(const struct process *p, const struct aspace *as)
+{
+	struct frame_stats stats;
+
+	if (p->oom_score_adj <= -1000)
+		return -1;
+	frame_get_stats(&stats);
+	return MAX((int64_t)aspace_rss_pages(as) + (int64_t)stats.nr_total * p->oom_score_adj / 1000,
+		   (int64_t)0);
+}
+
 /* Without a reference: nothing here sleeps. dying: somebody with memory is on the way out already. */
 static struct process *choose_victim(bool *dying)
 {
 	struct process *p, *best = NULL;
-	uint64_t best_pages = 0;
+	int64_t most = -1;
 
 	*dying = false;
 	for (int pid = 0; (p = process_next(pid)) != NULL; process_put(p)) {
 		struct aspace *as;
-		uint64_t pages;
+		int64_t score;
 
 		pid = p->pid;
 		spin_lock(&task_lock);
@@ -40,10 +53,12 @@ static struct process *choose_victim(bool *dying)
 			}
 			continue;
 		}
-		pages = aspace_rss_pages(as);
-		if (best == NULL || process_is_init(best) || (pages > best_pages && !process_is_init(p))) {
+		score = badness(p, as);
+		if (score < 0)
+			continue;
+		if (best == NULL || process_is_init(best) || (score > most && !process_is_init(p))) {
 			best = p;
-			best_pages = pages;
+			most = score;
 		}
 	}
 	return best;

@@ -58,7 +58,7 @@ static void default_action_locked(struct task *me, int sig, const struct linux_s
 
 	if (signal_is_ignored(me, sig))
 		return;
-	if (process_is_init(p) && info->code <= 0 && info->code != SI_TIMER && info->kill.pid != p->pid)
+	if (process_is_protected(p) && info->code <= 0 && info->code != SI_TIMER && info->kill.pid != p->pid)
 		return; /* another process sent it when there was a handler: see signal.c */
 	if ((STOP_SIGNALS & SIGMASK(sig)) != 0) {
 		if (sig == SIGSTOP || !pgrp_is_orphaned_locked(p->pgid, NULL))

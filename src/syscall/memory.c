@@ -70,35 +70,20 @@ SYSCALL_DEFINE(mmap)
 	return result;
 }
 
-SYSCALL_DEFINE(munmap)
-{
-	return aspace_munmap(current_aspace(), args[0], args[1]);
-}
+SYSCALL_DEFINE(munmap) { return aspace_munmap(current_aspace(), args[0], args[1]); }
 
-SYSCALL_DEFINE(mprotect)
-{
-	return aspace_mprotect(current_aspace(), args[0], args[1], (uint32_t)args[2]);
-}
+SYSCALL_DEFINE(mprotect) { return aspace_mprotect(current_aspace(), args[0], args[1], (uint32_t)args[2]); }
 
 SYSCALL_DEFINE(mremap)
 {
 	return aspace_mremap(aspace_with_limits(), args[0], args[1], args[2], (uint32_t)args[3], args[4]);
 }
 
-SYSCALL_DEFINE(brk)
-{
-	return (int64_t)aspace_brk(aspace_with_limits(), args[0]);
-}
+SYSCALL_DEFINE(brk) { return (int64_t)aspace_brk(aspace_with_limits(), args[0]); }
 
-SYSCALL_DEFINE(madvise)
-{
-	return aspace_madvise(current_aspace(), args[0], args[1], (int)args[2]);
-}
+SYSCALL_DEFINE(madvise) { return aspace_madvise(current_aspace(), args[0], args[1], (int)args[2]); }
 
-SYSCALL_DEFINE(msync)
-{
-	return aspace_msync(current_aspace(), args[0], args[1], (int)args[2]);
-}
+SYSCALL_DEFINE(msync) { return aspace_msync(current_aspace(), args[0], args[1], (int)args[2]); }
 
 SYSCALL_DEFINE(mincore)
 {
@@ -148,10 +133,7 @@ static int lock_range(uint64_t addr, uint64_t length, bool populate)
 	return 0;
 }
 
-SYSCALL_DEFINE(mlock)
-{
-	return lock_range(args[0], args[1], true);
-}
+SYSCALL_DEFINE(mlock) { return lock_range(args[0], args[1], true); }
 
 SYSCALL_DEFINE(mlock2)
 {
@@ -160,21 +142,16 @@ SYSCALL_DEFINE(mlock2)
 	return lock_range(args[0], args[1], args[2] == 0);
 }
 
-SYSCALL_DEFINE(munlock)
-{
-	return lock_range(args[0], args[1], false);
-}
+SYSCALL_DEFINE(munlock) { return lock_range(args[0], args[1], false); }
 
 SYSCALL_DEFINE(mlockall)
 {
 	uint64_t flags = args[0];
 
-	if (flags == 0 || (flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+	if (flags == 0 || (flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
+	    flags == MCL_ONFAULT)
 		return -EINVAL;
 	return 0;
 }
 
-SYSCALL_DEFINE(munlockall)
-{
-	return 0;
-}
+SYSCALL_DEFINE(munlockall) { return 0; }

@@ -15,6 +15,7 @@
 #include "mm/kmalloc.h"
 #include "mm/usercopy.h"
 #include "sched/internal.h"
+#include "sched/pidfd.h"
 #include "syscall/timeconv.h"
 #include "syscall/syscall.h"
 
@@ -50,6 +51,8 @@ SYSCALL_DEFINE(clone)
 
 	if (a.exit_signal > NR_SIGNALS)
 		return -EINVAL;
+	if ((a.flags & CLONE_PIDFD) != 0 && (a.flags & CLONE_PARENT_SETTID) != 0)
+		return -EINVAL; /* one argument for two */
 	if ((a.flags & CLONE_THREAD) != 0)
 		a.exit_signal = 0;
 	return task_clone(&a);
@@ -231,6 +234,24 @@ SYSCALL_DEFINE(wait4)
 	return put_rusage(args[3], &res) != 0 ? -EFAULT : res.pid;
 }
 
+/* The process a descriptor stands for, as P_PID. O_NONBLOCK there means not to wait. */
+static int parse_pidfd(int fd, struct wait_request *req)
+{
+	struct file *file = fd_get(fd);
+	const struct process *p;
+
+	if (file == NULL)
+		return -EBADF;
+	p = pidfd_process(file);
+	if (p != NULL) {
+		req->which = P_PID;
+		req->id = p->leader != NULL ? p->pid : -1;
+		req->is_nonblocking = (file->flags & O_NONBLOCK) != 0;
+	}
+	file_put(file);
+	return p != NULL ? 0 : -EBADF;
+}
+
 static int parse_waitid(int which, int id, struct wait_request *req)
 {
 	req->which = which;
@@ -238,6 +259,7 @@ static int parse_waitid(int which, int id, struct wait_request *req)
 	switch (which) {
 	case P_ALL: return 0;
 	case P_PID: return id > 0 ? 0 : -EINVAL;
+	case P_PIDFD: return parse_pidfd(id, req);
 	case P_PGID:
 		if (id == 0)
 			req->id = current_process()->pgid;
@@ -258,8 +280,12 @@ SYSCALL_DEFINE(waitid)
 	    (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0)
 		return -EINVAL;
 	r = parse_waitid((int)args[0], (int)args[1], &req);
+	if (req.is_nonblocking)
+		req.options |= WNOHANG;
 	if (r == 0)
 		r = process_wait(&req, &res);
+	if (r == 0 && res.pid == 0 && (options & WNOHANG) == 0)
+		r = -EAGAIN;
 	if (r != 0)
 		return r;
 	memset(&info, 0, sizeof(info));
@@ -275,6 +301,34 @@ SYSCALL_DEFINE(waitid)
 	    copy_to_user(uaddr(args[2]), &info, offsetof(struct linux_siginfo, chld.pad)) != 0)
 		return -EFAULT;
 	return res.pid != 0 && put_rusage(args[4], &res) != 0 ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE(pidfd_open)
+{
+	int pid = (int)args[0], r;
+	unsigned flags = (unsigned)args[1];
+	struct process *p;
+	struct file *file;
+
+	if ((flags & ~(unsigned)O_NONBLOCK) != 0 || pid <= 0)
+		return -EINVAL;
+	p = process_find(pid);
+	if (p == NULL) {
+		struct task *t = task_find(pid);
+
+		if (t == NULL)
+			return -ESRCH;
+		task_put(t);
+		return -EINVAL; /* a thread, not a process */
+	}
+	r = pidfd_create_file(p, flags, &file);
+	process_put(p);
+	if (r != 0)
+		return r;
+	r = fd_install(file, 0, true);
+	if (r < 0)
+		file_put(file);
+	return r;
 }
 
 /* ---- ids ----------------------------------------------------------------- */

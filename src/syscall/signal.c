@@ -7,7 +7,9 @@
 #include "lib/string.h"
 #include "mm/usercopy.h"
 #include "sched/cred.h"
+#include "fs/fdtable.h"
 #include "sched/internal.h"
+#include "sched/pidfd.h"
 #include "syscall/syscall.h"
 #include "syscall/timeconv.h"
 
@@ -330,6 +332,31 @@ SYSCALL_DEFINE(rt_sigqueueinfo)
 	if (sig != 0 && !is_signal(sig))
 		return -EINVAL;
 	return kill_pid(pid, sig, &info);
+}
+
+SYSCALL_DEFINE(pidfd_send_signal)
+{
+	struct file *file = fd_get((int)args[0]);
+	struct linux_siginfo info = user_info((int)args[1], SI_USER);
+	struct process *p;
+	int sig = (int)args[1], r = 0;
+
+	if (file == NULL)
+		return -EBADF;
+	p = pidfd_process(file);
+	if (p == NULL)
+		r = -EBADF;
+	else if (args[3] != 0 || (sig != 0 && !is_signal(sig)))
+		r = -EINVAL;
+	else if (args[2] != 0)
+		r = get_info(args[2], sig, p->pid, &info);
+	if (r == 0) {
+		spin_lock(&task_lock);
+		r = p->leader != NULL ? send_to_process(p, sig, &info) : -ESRCH;
+		spin_unlock(&task_lock);
+	}
+	file_put(file);
+	return r;
 }
 
 SYSCALL_DEFINE(rt_tgsigqueueinfo)

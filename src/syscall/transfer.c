@@ -66,6 +66,15 @@ static int64_t check_sendfile(const struct file *in, const struct file *out, boo
 	return 0;
 }
 
+/* The file's own offset moves, and with it that of a host file which stands behind it. */
+static void set_offset(struct file *file, uint64_t pos)
+{
+	mutex_lock(&file->pos_lock);
+	if (file->ops->lseek == NULL || file->ops->lseek(file, (int64_t)pos, SEEK_SET) < 0)
+		file->pos = pos;
+	mutex_unlock(&file->pos_lock);
+}
+
 static int64_t do_sendfile(struct file *out, struct file *in, uint64_t user_offset, uint64_t n)
 {
 	int64_t result = check_sendfile(in, out, user_offset != 0);
@@ -77,7 +86,7 @@ static int64_t do_sendfile(struct file *out, struct file *in, uint64_t user_offs
 	if (user_offset == 0) {
 		pos = in->pos;
 		result = copy_loop(in, &pos, out, NULL, n);
-		in->pos = pos;
+		set_offset(in, pos);
 		return result;
 	}
 	if (copy_from_user(&pos, uaddr(user_offset), sizeof(pos)) != 0)
@@ -124,7 +133,7 @@ static int put_offset(uint64_t user, struct file *file, uint64_t pos)
 {
 	if (user != 0)
 		return copy_to_user(uaddr(user), &pos, sizeof(pos));
-	file->pos = pos;
+	set_offset(file, pos);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import runcase
 
@@ -66,6 +67,8 @@ def main():
     canaries = [os.path.join(seen_dir, "canary"), os.path.join(inside, "canary")]
     victim = subprocess.Popen(["sleep", "100000"], start_new_session=True)
     try:
+        while open(f"/proc/{victim.pid}/comm").read() != "sleep\n":
+            time.sleep(0.01)  # Popen returns in the middle of its exec
         for path in canaries:
             with open(path, "w") as f:
                 f.write("must not change\n")

@@ -70,9 +70,11 @@ static inline struct aspace *fork_aspace(struct aspace *parent)
 	return child;
 }
 
-static inline int64_t map_anon(struct aspace *as, uint64_t addr, uint64_t bytes, uint32_t prot, uint32_t flags)
+static inline int64_t map_anon(struct aspace *as, uint64_t addr, uint64_t bytes, uint32_t prot,
+			       uint32_t flags)
 {
-	struct mmap_args args = {.addr = addr, .length_bytes = bytes, .prot = prot, .flags = flags | MAP_ANONYMOUS};
+	struct mmap_args args = {
+		.addr = addr, .length_bytes = bytes, .prot = prot, .flags = flags | MAP_ANONYMOUS};
 
 	return aspace_mmap(as, &args);
 }
@@ -82,10 +84,14 @@ static inline void map_fixed(struct aspace *as, uint64_t addr, uint64_t bytes, u
 	assert_int_equal(map_anon(as, addr, bytes, prot, MAP_PRIVATE | MAP_FIXED), addr);
 }
 
-static inline int64_t map_file(struct aspace *as, struct file *f, uint64_t addr, uint64_t bytes, uint32_t prot,
-			       uint32_t flags, uint64_t offset)
+static inline int64_t map_file(struct aspace *as, struct file *f, uint64_t addr, uint64_t bytes,
+			       uint32_t prot, uint32_t flags, uint64_t offset)
 {
-	struct mmap_args args = {.addr = addr, .length_bytes = bytes, .prot = prot, .flags = flags, .file = f,
+	struct mmap_args args = {.addr = addr,
+				 .length_bytes = bytes,
+				 .prot = prot,
+				 .flags = flags,
+				 .file = f,
 				 .offset = offset};
 
 	return aspace_mmap(as, &args);
@@ -217,12 +223,14 @@ static inline struct filemap *test_file_mmap(struct file *file, unsigned vm_shar
 	return &CONTAINER_OF(file, struct test_file, file)->map;
 }
 
-static const struct filemap_ops test_store_ops = {.read_pages = test_file_read, .write_page = test_file_write};
+static const struct filemap_ops test_store_ops = {.read_pages = test_file_read,
+						  .write_page = test_file_write};
 static const struct filemap_ops test_memory_ops = {0};
 static const struct file_ops test_file_ops = {.mmap = test_file_mmap};
 
 /* size_bytes of a pattern: byte i is i / PAGE_SIZE + 1 + i % 7. ops: one of the two above. */
-static inline struct test_file *test_file_create(const struct filemap_ops *ops, uint64_t size_bytes, unsigned flags)
+static inline struct test_file *test_file_create(const struct filemap_ops *ops, uint64_t size_bytes,
+						 unsigned flags)
 {
 	struct test_file *t = calloc(1, sizeof(*t));
 

@@ -21,15 +21,9 @@
 #define PTE_ODD_ATTR_SHIFT 5
 #define PTE_ODD_ADDR_SHIFT 10
 
-static inline bool pte_is_absent(pte_t e)
-{
-	return e.raw == 0;
-}
+static inline bool pte_is_absent(pte_t e) { return e.raw == 0; }
 
-static inline bool pte_is_page(pte_t e)
-{
-	return (e.raw & PTE_ODD_KIND) == 1;
-}
+static inline bool pte_is_page(pte_t e) { return (e.raw & PTE_ODD_KIND) == 1; }
 
 static inline pte_t pte_make_table(paddr_t pa, bool writable)
 {
@@ -42,34 +36,16 @@ static inline pte_t pte_make_page(paddr_t pa, prot_t prot, unsigned attrs)
 		       ((uint64_t)attrs << PTE_ODD_ATTR_SHIFT)};
 }
 
-static inline paddr_t pte_phys(pte_t e)
-{
-	return (paddr_t){(e.raw >> PTE_ODD_ADDR_SHIFT) & PAGE_MASK};
-}
+static inline paddr_t pte_phys(pte_t e) { return (paddr_t){(e.raw >> PTE_ODD_ADDR_SHIFT) & PAGE_MASK}; }
 
-static inline prot_t pte_prot(pte_t e)
-{
-	return prot_make((uint32_t)(~e.raw >> 2) & 7);
-}
+static inline prot_t pte_prot(pte_t e) { return prot_make((uint32_t)(~e.raw >> 2) & 7); }
 
-static inline unsigned pte_attrs(pte_t e)
-{
-	return (unsigned)(e.raw >> PTE_ODD_ATTR_SHIFT) & 15;
-}
+static inline unsigned pte_attrs(pte_t e) { return (unsigned)(e.raw >> PTE_ODD_ATTR_SHIFT) & 15; }
 
-static inline bool pte_is_writable(pte_t e)
-{
-	return (e.raw & PTE_ODD_NO_W) == 0;
-}
+static inline bool pte_is_writable(pte_t e) { return (e.raw & PTE_ODD_NO_W) == 0; }
 
-static inline pte_t pte_without_write(pte_t e)
-{
-	return (pte_t){e.raw | PTE_ODD_NO_W};
-}
+static inline pte_t pte_without_write(pte_t e) { return (pte_t){e.raw | PTE_ODD_NO_W}; }
 
-static inline pte_t pte_table_with_write(pte_t e)
-{
-	return (pte_t){e.raw & ~PTE_ODD_NO_W};
-}
+static inline pte_t pte_table_with_write(pte_t e) { return (pte_t){e.raw & ~PTE_ODD_NO_W}; }
 
 #endif

@@ -19,8 +19,7 @@ static int teardown(void **state)
 	int audit = mm_audit();
 
 	aspace_put(as);
-	return audit != 0 || mm_audit() != 0 ||
-	       frames_of_kind(FRAME_TABLE) + frames_of_kind(FRAME_ANON) != 0;
+	return audit != 0 || mm_audit() != 0 || frames_of_kind(FRAME_TABLE) + frames_of_kind(FRAME_ANON) != 0;
 }
 
 static int64_t anon(uint64_t addr, uint64_t bytes, uint32_t prot, uint32_t flags)
@@ -48,11 +47,15 @@ static void mmap_errors(void **state)
 	assert_int_equal(anon(0, fake.user_end, RW, MAP_PRIVATE), -ENOMEM);
 	assert_int_equal(anon(BASE + 1, PAGE_SIZE, RW, MAP_PRIVATE | MAP_FIXED), -EINVAL);
 	assert_int_equal(anon(0x1000, PAGE_SIZE, RW, MAP_PRIVATE | MAP_FIXED), -EPERM);
-	assert_int_equal(anon(page_round_down(fake.user_end) - PAGE_SIZE, PAGES(2), RW, MAP_PRIVATE | MAP_FIXED), -ENOMEM);
+	assert_int_equal(
+		anon(page_round_down(fake.user_end) - PAGE_SIZE, PAGES(2), RW, MAP_PRIVATE | MAP_FIXED),
+		-ENOMEM);
 	assert_int_equal(anon(0, PAGE_SIZE, RW, MAP_PRIVATE | MAP_HUGETLB), -ENOMEM);
 	assert_int_equal(map_file(as, &f->file, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, 1), -EINVAL);
-	assert_int_equal(map_file(as, &f->file, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, UINT64_MAX & PAGE_MASK), -EOVERFLOW);
-	assert_int_equal(map_file(as, &f->file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, 0), -EOPNOTSUPP);
+	assert_int_equal(map_file(as, &f->file, 0, PAGE_SIZE, PROT_READ, MAP_PRIVATE, UINT64_MAX & PAGE_MASK),
+			 -EOVERFLOW);
+	assert_int_equal(map_file(as, &f->file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, 0),
+			 -EOPNOTSUPP);
 	assert_int_equal(as->vmas.nr_vmas, 0);
 	test_file_destroy(f);
 }
@@ -64,7 +67,8 @@ static void mmap_places(void **state)
 	assert_int_equal(a, as->mmap_top - PAGES(3));
 	assert_int_equal(b, a - PAGES(2));
 	assert_int_equal(as->vmas.nr_vmas, 1); /* equal neighbours merge */
-	assert_int_equal(anon(BASE + 123, PAGE_SIZE, RW, MAP_PRIVATE), BASE + PAGE_SIZE); /* a hint is rounded */
+	assert_int_equal(anon(BASE + 123, PAGE_SIZE, RW, MAP_PRIVATE),
+			 BASE + PAGE_SIZE); /* a hint is rounded */
 	assert_int_equal(anon(BASE + PAGE_SIZE, PAGE_SIZE, RW, MAP_PRIVATE), b - PAGE_SIZE); /* taken */
 	assert_int_equal(anon(BASE, PAGES(2), RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE), -EEXIST);
 	assert_int_equal(anon(BASE, PAGES(1), RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE), BASE);
@@ -184,14 +188,18 @@ static void mprotect_errors(void **state)
 	assert_int_equal(aspace_mprotect(as, BASE, PAGES(5), RW), -ENOMEM);
 	assert_int_equal(aspace_mprotect(as, BASE, UINT64_MAX - BASE, RW), -ENOMEM);
 	assert_int_equal(aspace_mprotect(as, BASE, PAGES(1), PROT_READ | PROT_GROWSDOWN), -EINVAL);
-	assert_int_equal(map_file(as, &f->file, BASE + PAGES(4), PAGES(4), PROT_READ, MAP_SHARED | MAP_FIXED, 0),
-			 BASE + PAGES(4));
-	assert_int_equal(aspace_mprotect(as, BASE, PAGES(8), RW), -EACCES); /* the file is open for reading only */
+	assert_int_equal(
+		map_file(as, &f->file, BASE + PAGES(4), PAGES(4), PROT_READ, MAP_SHARED | MAP_FIXED, 0),
+		BASE + PAGES(4));
+	assert_int_equal(aspace_mprotect(as, BASE, PAGES(8), RW),
+			 -EACCES); /* the file is open for reading only */
 	assert_int_equal(access_result(as, BASE, TRAP_WRITE), 0);
 	assert_int_equal(aspace_munmap(as, BASE + PAGES(4), PAGES(4)), 0);
-	assert_int_equal(map_file(as, &f->file, BASE + PAGES(4), PAGES(4), PROT_READ, MAP_PRIVATE | MAP_FIXED, 0),
-			 BASE + PAGES(4));
-	assert_int_equal(aspace_mprotect(as, BASE + PAGES(4), PAGES(4), RW), 0); /* a private copy may be written */
+	assert_int_equal(
+		map_file(as, &f->file, BASE + PAGES(4), PAGES(4), PROT_READ, MAP_PRIVATE | MAP_FIXED, 0),
+		BASE + PAGES(4));
+	assert_int_equal(aspace_mprotect(as, BASE + PAGES(4), PAGES(4), RW),
+			 0); /* a private copy may be written */
 	poke(as, BASE + PAGES(4), 99);
 	assert_int_equal(f->store[0], 1);
 	aspace_put(as);
@@ -215,7 +223,8 @@ static void every_permission_is_exact(void **state)
 				assert_int_equal(aspace_mprotect(as, BASE, PAGE_SIZE, from), 0);
 				assert_int_equal(aspace_mprotect(as, BASE, PAGE_SIZE, to), 0);
 				for (unsigned access = 1; access <= 4; access *= 2)
-					assert_int_equal(access_result(as, BASE, access), rights & access ? 0 : -EACCES);
+					assert_int_equal(access_result(as, BASE, access),
+							 rights & access ? 0 : -EACCES);
 				assert_int_equal(vma_find(&as->vmas, BASE)->prot.raw, to);
 				assert_int_equal(mm_audit(), 0);
 			}
@@ -254,11 +263,13 @@ static void mremap_errors(void **state)
 	assert_int_equal(remap(BASE, PAGE_SIZE, PAGE_SIZE, 8, 0), -EINVAL);
 	assert_int_equal(remap(BASE, PAGE_SIZE, PAGE_SIZE, MREMAP_FIXED, BASE + MB), -EINVAL);
 	assert_int_equal(remap(BASE, PAGE_SIZE, PAGES(2), MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), -EINVAL);
-	assert_int_equal(remap(BASE, PAGES(2), PAGES(2), MREMAP_MAYMOVE | MREMAP_FIXED, BASE + PAGES(1)), -EINVAL);
-	assert_int_equal(remap(BASE, PAGES(2), PAGES(2), MREMAP_MAYMOVE | MREMAP_FIXED, BASE + MB + 1), -EINVAL);
+	assert_int_equal(remap(BASE, PAGES(2), PAGES(2), MREMAP_MAYMOVE | MREMAP_FIXED, BASE + PAGES(1)),
+			 -EINVAL);
+	assert_int_equal(remap(BASE, PAGES(2), PAGES(2), MREMAP_MAYMOVE | MREMAP_FIXED, BASE + MB + 1),
+			 -EINVAL);
 	assert_int_equal(remap(BASE, PAGES(6), PAGES(7), MREMAP_MAYMOVE, 0), -EFAULT); /* two mappings */
 	assert_int_equal(remap(BASE + MB, PAGES(1), PAGES(2), MREMAP_MAYMOVE, 0), -EFAULT);
-	assert_int_equal(remap(BASE, PAGES(4), PAGES(5), 0, 0), -ENOMEM); /* no room, may not move */
+	assert_int_equal(remap(BASE, PAGES(4), PAGES(5), 0, 0), -ENOMEM);	/* no room, may not move */
 	assert_int_equal(remap(BASE, 0, PAGES(4), MREMAP_MAYMOVE, 0), -EINVAL); /* private */
 }
 
@@ -280,8 +291,9 @@ static void mremap_grows_shrinks_moves(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(peek(as, (uint64_t)at + PAGES(i)), i + 1);
 	assert_int_equal(access_result(as, BASE, TRAP_READ), -EFAULT);
-	assert_int_equal(remap((uint64_t)at, PAGES(20), PAGES(2), MREMAP_MAYMOVE | MREMAP_FIXED, BASE + PAGES(8)),
-			 BASE + PAGES(8));
+	assert_int_equal(
+		remap((uint64_t)at, PAGES(20), PAGES(2), MREMAP_MAYMOVE | MREMAP_FIXED, BASE + PAGES(8)),
+		BASE + PAGES(8));
 	assert_int_equal(peek(as, BASE + PAGES(9)), 2);
 	assert_int_equal(access_result(as, (uint64_t)at, TRAP_READ), -EFAULT);
 	assert_int_equal(access_result(as, (uint64_t)at + PAGES(10), TRAP_READ), -EFAULT);
@@ -342,7 +354,8 @@ static void brk_moves(void **state)
 	assert_int_equal(aspace_brk(as, 0), BASE + 100);
 	assert_int_equal(aspace_brk(as, BASE + 50), BASE + 100);
 	assert_int_equal(aspace_brk(as, BASE + PAGES(3) + 5), BASE + PAGES(3) + 5);
-	assert_int_equal(access_result(as, BASE + 101, TRAP_WRITE), -EFAULT); /* the page of brk_start is the data's */
+	assert_int_equal(access_result(as, BASE + 101, TRAP_WRITE),
+			 -EFAULT); /* the page of brk_start is the data's */
 	poke_pages(as, BASE + PAGES(1), 3, 1);
 	assert_int_equal(access_result(as, BASE + PAGES(4), TRAP_WRITE), -EFAULT);
 	assert_int_equal(vma_find(&as->vmas, BASE + PAGES(1))->flags & VMA_HEAP, VMA_HEAP);
@@ -364,7 +377,8 @@ static void stacks_grow(void **state)
 	uint64_t top = BASE + 64 * MB, at;
 
 	as->stack_limit_bytes = PAGES(600);
-	assert_int_equal(anon(top - PAGES(4), PAGES(4), RW, MAP_PRIVATE | MAP_FIXED | MAP_GROWSDOWN), top - PAGES(4));
+	assert_int_equal(anon(top - PAGES(4), PAGES(4), RW, MAP_PRIVATE | MAP_FIXED | MAP_GROWSDOWN),
+			 top - PAGES(4));
 	poke(as, top - PAGES(20), 1);
 	assert_int_equal(as->vmas.nr_vmas, 1);
 	assert_int_equal(aspace_virtual_pages(as), 20);
@@ -401,7 +415,8 @@ static void madvise_dontneed(void **state)
 	struct test_file *f = test_file_create(&test_store_ops, PAGES(8), O_RDONLY);
 
 	map_fixed(as, BASE, PAGES(8), RW);
-	assert_int_equal(map_file(as, &f->file, BASE + PAGES(8), PAGES(8), RW, MAP_PRIVATE | MAP_FIXED, 0), BASE + PAGES(8));
+	assert_int_equal(map_file(as, &f->file, BASE + PAGES(8), PAGES(8), RW, MAP_PRIVATE | MAP_FIXED, 0),
+			 BASE + PAGES(8));
 	poke_pages(as, BASE, 16, 100);
 	assert_int_equal(aspace_madvise(as, BASE + PAGES(2), PAGES(10), MADV_DONTNEED), 0);
 	assert_int_equal(peek(as, BASE + PAGES(1)), 101);
@@ -521,7 +536,8 @@ static void windows_follow_sequences(void **state)
 	assert_int_equal(aspace_stats.nr_faults, 36);
 	assert_int_equal(fake.nr_flush_range, 36);
 	assert_int_equal(pt_stats.nr_page_copies, 512);
-	assert_int_equal(entry_at(child, BASE + PAGES(40)).pfn.raw, entry_at(child, BASE + PAGES(39)).pfn.raw + 1);
+	assert_int_equal(entry_at(child, BASE + PAGES(40)).pfn.raw,
+			 entry_at(child, BASE + PAGES(39)).pfn.raw + 1);
 	assert_int_equal(peek(as, BASE + PAGES(100)), 1);
 	aspace_put(child);
 }
@@ -555,7 +571,9 @@ static void file_pages_are_read_and_copied(void **state)
 {
 	struct test_file *f = test_file_create(&test_store_ops, PAGES(64) - 100, O_RDONLY);
 
-	assert_int_equal(map_file(as, &f->file, BASE, PAGES(66), PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, 0), BASE);
+	assert_int_equal(
+		map_file(as, &f->file, BASE, PAGES(66), PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, 0),
+		BASE);
 	reset_counts();
 	for (unsigned i = 0; i < 64; i++)
 		assert_int_equal(peek(as, BASE + PAGES(i) + 8), (uint8_t)(i + 1 + (PAGES(i) + 8) % 7));
@@ -567,7 +585,7 @@ static void file_pages_are_read_and_copied(void **state)
 	assert_int_equal(frame_kind(entry_at(as, BASE).pfn), FRAME_CACHE);
 	map_fixed(as, BASE, PAGES(66), RW);
 	assert_int_equal(map_file(as, &f->file, BASE, PAGES(64), RW, MAP_PRIVATE | MAP_FIXED, 0), BASE);
-	poke(as, BASE, 200);          /* a copy at once */
+	poke(as, BASE, 200); /* a copy at once */
 	peek(as, BASE + PAGES(1));
 	poke(as, BASE + PAGES(1), 201); /* read first */
 	assert_int_equal(frame_kind(entry_at(as, BASE).pfn), FRAME_ANON);
@@ -607,7 +625,8 @@ static void truncate_unmaps(void **state)
 	struct aspace *child;
 
 	assert_int_equal(map_file(as, &f->file, BASE, PAGES(8), RW, MAP_SHARED | MAP_FIXED, 0), BASE);
-	assert_int_equal(map_file(as, &f->file, BASE + MB, PAGES(8), RW, MAP_PRIVATE | MAP_FIXED, 0), BASE + MB);
+	assert_int_equal(map_file(as, &f->file, BASE + MB, PAGES(8), RW, MAP_PRIVATE | MAP_FIXED, 0),
+			 BASE + MB);
 	for (unsigned i = 0; i < 8; i++)
 		peek(as, BASE + PAGES(i));
 	poke(as, BASE + MB + PAGES(5), 9);
@@ -647,16 +666,39 @@ static void shared_anonymous_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(mmap_errors), TEST(mmap_places), TEST(mmap_replaces), TEST(limits), TEST(populate),
-		TEST(pages_start_as_zeroes), TEST(munmap_errors), TEST(munmap_flushes_before_it_frees),
-		TEST(munmap_of_whole_tables_drops_subtrees), TEST(mprotect_errors), TEST(every_permission_is_exact),
-		TEST(mprotect_flushes_only_what_lost_rights), TEST(mremap_errors), TEST(mremap_grows_shrinks_moves),
-		TEST(mremap_moves_whole_tables), TEST(mremap_dontunmap), TEST(mremap_duplicates_shared), TEST(brk_moves),
-		TEST(stacks_grow), TEST(madvise_errors), TEST(madvise_dontneed), TEST(madvise_remove),
-		TEST(madvise_populate), TEST(mincore_tells), TEST(fault_errors), TEST(first_touch_needs_no_flush),
-		TEST(windows_follow_sequences), TEST(random_access_allocates_single_pages),
-		TEST(windows_shrink_when_memory_is_short), TEST(file_pages_are_read_and_copied),
-		TEST(shared_file_pages_are_written_back), TEST(truncate_unmaps), TEST(shared_anonymous_memory),
+		TEST(mmap_errors),
+		TEST(mmap_places),
+		TEST(mmap_replaces),
+		TEST(limits),
+		TEST(populate),
+		TEST(pages_start_as_zeroes),
+		TEST(munmap_errors),
+		TEST(munmap_flushes_before_it_frees),
+		TEST(munmap_of_whole_tables_drops_subtrees),
+		TEST(mprotect_errors),
+		TEST(every_permission_is_exact),
+		TEST(mprotect_flushes_only_what_lost_rights),
+		TEST(mremap_errors),
+		TEST(mremap_grows_shrinks_moves),
+		TEST(mremap_moves_whole_tables),
+		TEST(mremap_dontunmap),
+		TEST(mremap_duplicates_shared),
+		TEST(brk_moves),
+		TEST(stacks_grow),
+		TEST(madvise_errors),
+		TEST(madvise_dontneed),
+		TEST(madvise_remove),
+		TEST(madvise_populate),
+		TEST(mincore_tells),
+		TEST(fault_errors),
+		TEST(first_touch_needs_no_flush),
+		TEST(windows_follow_sequences),
+		TEST(random_access_allocates_single_pages),
+		TEST(windows_shrink_when_memory_is_short),
+		TEST(file_pages_are_read_and_copied),
+		TEST(shared_file_pages_are_written_back),
+		TEST(truncate_unmaps),
+		TEST(shared_anonymous_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

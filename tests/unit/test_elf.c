@@ -53,16 +53,13 @@ static void make_image(struct image *i)
 	i->h.phentsize = sizeof(i->p[0]);
 	i->h.phnum = 3;
 	i->p[0] = (struct elf64_phdr){PT_LOAD, PF_R | PF_X, 0, BASE, BASE, TEXT_BYTES, TEXT_BYTES, 0x1000};
-	i->p[1] = (struct elf64_phdr){PT_LOAD,      PF_R | PF_W, DATA_OFFSET, BASE + DATA_OFFSET, 0, DATA_BYTES,
-				      BSS_END - DATA_OFFSET, 0x1000};
+	i->p[1] = (struct elf64_phdr){PT_LOAD, PF_R | PF_W, DATA_OFFSET,	   BASE + DATA_OFFSET,
+				      0,       DATA_BYTES,  BSS_END - DATA_OFFSET, 0x1000};
 	i->p[2] = (struct elf64_phdr){.type = PT_GNU_STACK, .flags = PF_R | PF_W};
 	memset((char *)i + DATA_OFFSET, 'D', DATA_BYTES + 0x100); /* more than the segment has */
 }
 
-static int parse(struct image *i, struct elf_image *out)
-{
-	return elf_parse(&i->h, i->p, sizeof(*i), out);
-}
+static int parse(struct image *i, struct elf_image *out) { return elf_parse(&i->h, i->p, sizeof(*i), out); }
 
 static void test_sound(void **state)
 {
@@ -107,18 +104,18 @@ static void test_unsound(void **state)
 	SPOILED(i.h.phnum = 0xffff);
 	SPOILED(i.h.entry = BASE - 1);
 	SPOILED(i.h.entry = BASE + 0x3000);
-	SPOILED(i.p[0].type = i.p[1].type = PT_DYNAMIC);	/* nothing to load */
-	SPOILED(i.p[0].filesz = TEXT_BYTES + 1);		/* more than memsz */
-	SPOILED(i.p[1].offset += 8);				/* not congruent */
-	SPOILED(i.p[1].offset = 0x10000);			/* beyond the file */
-	SPOILED(i.p[1].offset = UINT64_MAX - 0xfff);		/* wraps */
-	SPOILED(i.p[1].filesz = i.p[1].memsz = UINT64_MAX);	/* wraps */
-	SPOILED(i.p[1].memsz = UINT64_MAX - BASE);		/* wraps in memory */
-	SPOILED(i.p[1].memsz = arch_user_end());		/* wild */
-	SPOILED(i.p[1].vaddr = arch_user_end());		/* wild */
-	SPOILED(i.p[0].vaddr = 0x1000; i.h.entry = 0x1000);	/* below the first mappable page */
+	SPOILED(i.p[0].type = i.p[1].type = PT_DYNAMIC);	     /* nothing to load */
+	SPOILED(i.p[0].filesz = TEXT_BYTES + 1);		     /* more than memsz */
+	SPOILED(i.p[1].offset += 8);				     /* not congruent */
+	SPOILED(i.p[1].offset = 0x10000);			     /* beyond the file */
+	SPOILED(i.p[1].offset = UINT64_MAX - 0xfff);		     /* wraps */
+	SPOILED(i.p[1].filesz = i.p[1].memsz = UINT64_MAX);	     /* wraps */
+	SPOILED(i.p[1].memsz = UINT64_MAX - BASE);		     /* wraps in memory */
+	SPOILED(i.p[1].memsz = arch_user_end());		     /* wild */
+	SPOILED(i.p[1].vaddr = arch_user_end());		     /* wild */
+	SPOILED(i.p[0].vaddr = 0x1000; i.h.entry = 0x1000);	     /* below the first mappable page */
 	SPOILED(i.p[1].vaddr = BASE + 0x400; i.p[1].offset = 0x400); /* overlaps the text */
-	SPOILED(i.p[1].vaddr = BASE - 0x3000);			/* out of order */
+	SPOILED(i.p[1].vaddr = BASE - 0x3000);			     /* out of order */
 }
 
 /* Random damage never gets past the checks with something unsound. */
@@ -214,8 +211,9 @@ static void look_at_stack(struct seen *s)
 	unsigned n = 0, w;
 
 	assert_int_equal(sp % ABI_STACK_ALIGN, 0);
-	assert_int_equal(copy_from_user(s->words, uaddr(sp), MIN(sizeof(s->words), current_aspace()->stack_top - sp)),
-			 0);
+	assert_int_equal(
+		copy_from_user(s->words, uaddr(sp), MIN(sizeof(s->words), current_aspace()->stack_top - sp)),
+		0);
 	s->argc = (unsigned)s->words[0];
 	for (w = 1; s->words[w] != 0; w++)
 		assert_true(strncpy_from_user(s->strings[n++], uaddr(s->words[w]), 64) >= 0);
@@ -531,11 +529,16 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),	    cmocka_unit_test(test_unsound),
-		cmocka_unit_test(test_damage),	    cmocka_unit_test(test_exec),
-		cmocka_unit_test(test_exec_pie),    cmocka_unit_test(test_exec_interp),
-		cmocka_unit_test(test_exec_errors), cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_no_arguments),
+		cmocka_unit_test(test_sound),
+		cmocka_unit_test(test_unsound),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_exec_pie),
+		cmocka_unit_test(test_exec_interp),
+		cmocka_unit_test(test_exec_errors),
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_no_arguments),
 		cmocka_unit_test(test_exec_without_memory),
 	};
 

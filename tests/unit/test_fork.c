@@ -75,10 +75,7 @@ static void check_isolation(const struct pt_ops *ops, enum fork_mode mode)
 	put_and_check(child, grandchild);
 }
 
-static void both_sides_stay_apart(void **state)
-{
-	for_all(check_isolation);
-}
+static void both_sides_stay_apart(void **state) { for_all(check_isolation); }
 
 static void check_rights(const struct pt_ops *ops, enum fork_mode mode)
 {
@@ -93,7 +90,8 @@ static void check_rights(const struct pt_ops *ops, enum fork_mode mode)
 	child = fork_aspace(parent);
 	for (unsigned i = 0; i < ARRAY_SIZE(prots); i++)
 		for (unsigned access = 1; access <= 4; access *= 2)
-			assert_int_equal(access_result(child, BASE + PAGES(i), access), (prots[i] & access) ? 0 : -EACCES);
+			assert_int_equal(access_result(child, BASE + PAGES(i), access),
+					 (prots[i] & access) ? 0 : -EACCES);
 	/* What stood behind PROT_NONE is there for both. */
 	assert_int_equal(aspace_mprotect(child, BASE, PAGE_SIZE, PROT_READ), 0);
 	assert_int_equal(peek(child, BASE), 50);
@@ -101,10 +99,7 @@ static void check_rights(const struct pt_ops *ops, enum fork_mode mode)
 	put_and_check(parent, child);
 }
 
-static void rights_are_the_parents(void **state)
-{
-	for_all(check_rights);
-}
+static void rights_are_the_parents(void **state) { for_all(check_rights); }
 
 static void check_shared(const struct pt_ops *ops, enum fork_mode mode)
 {
@@ -124,10 +119,7 @@ static void check_shared(const struct pt_ops *ops, enum fork_mode mode)
 	test_file_destroy(f);
 }
 
-static void shared_mappings_stay_shared(void **state)
-{
-	for_all(check_shared);
-}
+static void shared_mappings_stay_shared(void **state) { for_all(check_shared); }
 
 static void check_rules(const struct pt_ops *ops, enum fork_mode mode)
 {
@@ -156,10 +148,7 @@ static void check_rules(const struct pt_ops *ops, enum fork_mode mode)
 	put_and_check(parent, child);
 }
 
-static void madvise_rules_are_honoured(void **state)
-{
-	for_all(check_rules);
-}
+static void madvise_rules_are_honoured(void **state) { for_all(check_rules); }
 
 static void check_pins(const struct pt_ops *ops, enum fork_mode mode)
 {
@@ -185,10 +174,7 @@ static void check_pins(const struct pt_ops *ops, enum fork_mode mode)
 	put_and_check(parent, child);
 }
 
-static void pinned_pages_stay_with_the_parent(void **state)
-{
-	for_all(check_pins);
-}
+static void pinned_pages_stay_with_the_parent(void **state) { for_all(check_pins); }
 
 /* ---- costs ---------------------------------------------------------------- */
 
@@ -266,7 +252,8 @@ static void share_costs_root_slots(void **state)
 		assert_int_equal(before - frames_free() <= 2, 1); /* the root, perhaps a slab */
 		assert_int_equal(fake.nr_flush_range, 1);
 
-		/* The first write copies a table a level and the page, the next in the same table the page only. */
+		/* The first write copies a table a level and the page, the next in the same table the page
+		 * only. */
 		reset_counts();
 		poke(child, BASE + PAGES(9), 1);
 		assert_int_equal(aspace_stats.nr_faults, 1);
@@ -481,10 +468,7 @@ static void check_failed_fork(const struct pt_ops *ops, enum fork_mode mode)
 	put_and_check(parent, child);
 }
 
-static void a_failed_fork_changes_nothing(void **state)
-{
-	for_all(check_failed_fork);
-}
+static void a_failed_fork_changes_nothing(void **state) { for_all(check_failed_fork); }
 
 static void attach_errors_are_passed_on(void **state)
 {

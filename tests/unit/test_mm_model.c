@@ -9,7 +9,7 @@
  */
 #include "mm_test.h"
 
-#define WINDOW_PAGES 1600   /* of addresses the operations act on */
+#define WINDOW_PAGES 1600 /* of addresses the operations act on */
 #define SPACES_MAX 6
 #define FILE_PAGES 64
 
@@ -17,14 +17,17 @@ enum kind { NONE, ANON, SHARED, FILE_PRIVATE };
 
 struct model_page {
 	uint8_t kind, prot, value;
-	uint16_t index;           /* in the file */
+	uint16_t index; /* in the file */
 };
 
 struct model_space {
 	struct aspace *as;
 	struct model_page page[WINDOW_PAGES];
 	/* The fake TLB: frame and rights cached for each page; rights 0: nothing. */
-	struct { pfn_t pfn; uint8_t prot; } tlb[WINDOW_PAGES];
+	struct {
+		pfn_t pfn;
+		uint8_t prot;
+	} tlb[WINDOW_PAGES];
 };
 
 static struct model_space *spaces[SPACES_MAX];
@@ -33,15 +36,9 @@ static struct test_file *memory_file, *disk_file;
 static struct fake_random rnd;
 static uint64_t base;
 
-static uint64_t below(uint64_t n)
-{
-	return fake_random_below(&rnd, n);
-}
+static uint64_t below(uint64_t n) { return fake_random_below(&rnd, n); }
 
-static uint64_t page_va(unsigned page)
-{
-	return base + PAGES(page);
-}
+static uint64_t page_va(unsigned page) { return base + PAGES(page); }
 
 static struct model_space *space_of(struct aspace *as)
 {
@@ -135,7 +132,8 @@ static void pick_range(unsigned *first, unsigned *nr)
 
 static unsigned random_prot(void)
 {
-	static const unsigned prots[] = {RW, RW, RW, PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC, RW | PROT_EXEC, PROT_WRITE};
+	static const unsigned prots[] = {
+		RW, RW, RW, PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC, RW | PROT_EXEC, PROT_WRITE};
 
 	return prots[below(ARRAY_SIZE(prots))];
 }
@@ -153,13 +151,15 @@ static void do_mmap(struct model_space *m)
 	if (kind == ANON)
 		result = map_anon(m->as, page_va(first), PAGES(nr), prot, MAP_PRIVATE | MAP_FIXED);
 	else
-		result = map_file(m->as, kind == SHARED ? &memory_file->file : &disk_file->file, page_va(first), PAGES(nr), prot,
+		result = map_file(m->as, kind == SHARED ? &memory_file->file : &disk_file->file,
+				  page_va(first), PAGES(nr), prot,
 				  MAP_FIXED | (kind == SHARED ? MAP_SHARED : MAP_PRIVATE), PAGES(index));
 	assert_int_equal(result, page_va(first));
 	for (unsigned i = 0; i < nr; i++) {
 		struct model_page *p = &m->page[first + i];
 
-		*p = (struct model_page){.kind = (uint8_t)kind, .prot = (uint8_t)prot, .index = (uint16_t)(index + i)};
+		*p = (struct model_page){
+			.kind = (uint8_t)kind, .prot = (uint8_t)prot, .index = (uint16_t)(index + i)};
 		p->value = kind == FILE_PRIVATE ? disk_file->store[PAGES(index + i)] : 0;
 	}
 }
@@ -214,9 +214,11 @@ static void do_mremap(struct model_space *m)
 	for (unsigned i = 0; i < nr; i++)
 		if (m->page[from + i].kind != m->page[from].kind || m->page[from].kind == NONE)
 			return;
-	if (!is_one_vma(m, from, nr) || (m->page[from].kind != ANON && m->page[from].index + new_nr > FILE_PAGES))
+	if (!is_one_vma(m, from, nr) ||
+	    (m->page[from].kind != ANON && m->page[from].index + new_nr > FILE_PAGES))
 		return;
-	result = aspace_mremap(m->as, page_va(from), PAGES(nr), PAGES(new_nr), MREMAP_MAYMOVE | MREMAP_FIXED, page_va(to));
+	result = aspace_mremap(m->as, page_va(from), PAGES(nr), PAGES(new_nr), MREMAP_MAYMOVE | MREMAP_FIXED,
+			       page_va(to));
 	assert_int_equal(result, page_va(to));
 	memcpy(moved, &m->page[from], nr * sizeof(moved[0]));
 	memset(&m->page[from], 0, nr * sizeof(moved[0]));
@@ -312,14 +314,21 @@ static void step(void)
 	switch (below(24)) {
 	case 0: do_mmap(spaces[i]); break;
 	case 1: do_munmap(spaces[i]); break;
-	case 2: case 3: do_mprotect(spaces[i]); break;
+	case 2:
+	case 3: do_mprotect(spaces[i]); break;
 	case 4: do_mremap(spaces[i]); break;
 	case 5: do_dontneed(spaces[i]); break;
-	case 6: case 7: do_fork(spaces[i]); break;
+	case 6:
+	case 7: do_fork(spaces[i]); break;
 	case 8: do_exit(i); break;
 	case 9: do_sequence(spaces[i]); break;
 	case 10: do_forced(spaces[i]); break;
-	case 11: case 12: case 13: case 14: case 15: case 16:
+	case 11:
+	case 12:
+	case 13:
+	case 14:
+	case 15:
+	case 16:
 		for (unsigned n = 0; n < 4; n++)
 			check_read(spaces[i], (unsigned)below(WINDOW_PAGES));
 		break;

@@ -23,7 +23,8 @@ struct snapshot {
 static const struct pt_ops *codec;
 static enum fork_mode mode;
 
-/* The first pages are data, then a hole, a file (private), and memory shared with the child; a stack above. */
+/* The first pages are data, then a hole, a file (private), and memory shared with the child; a stack above.
+ */
 static void world_create(struct world *w)
 {
 	aspace_set_pt_ops(codec);
@@ -34,11 +35,13 @@ static void world_create(struct world *w)
 	map_fixed(w->as, BASE, PAGES(900), RW);
 	poke_pages(w->as, BASE, 900, 3);
 	map_fixed(w->as, BASE + PAGES(950), PAGES(50), PROT_READ);
-	assert_int_equal(map_file(w->as, &w->file->file, BASE + PAGES(1000), PAGES(40), RW, MAP_PRIVATE | MAP_FIXED, 0),
+	assert_int_equal(map_file(w->as, &w->file->file, BASE + PAGES(1000), PAGES(40), RW,
+				  MAP_PRIVATE | MAP_FIXED, 0),
 			 BASE + PAGES(1000));
 	poke(w->as, BASE + PAGES(1001), 42);
 	assert_int_equal(map_anon(w->as, BASE + PAGES(NR_PAGES + 200), PAGES(4), RW,
-				  MAP_PRIVATE | MAP_FIXED | MAP_GROWSDOWN), BASE + PAGES(NR_PAGES + 200));
+				  MAP_PRIVATE | MAP_FIXED | MAP_GROWSDOWN),
+			 BASE + PAGES(NR_PAGES + 200));
 	poke(w->as, BASE + PAGES(NR_PAGES + 203), 43);
 	map_fixed(w->as, BASE + PAGES(1100), PAGES(10), RW);
 	for (unsigned i = 0; i < 20; i++)
@@ -52,7 +55,8 @@ static void world_destroy(struct world *w)
 	aspace_put(w->child);
 	assert_int_equal(mm_audit(), 0);
 	test_file_destroy(w->file);
-	assert_int_equal(frames_of_kind(FRAME_TABLE) + frames_of_kind(FRAME_ANON) + frames_of_kind(FRAME_CACHE), 0);
+	assert_int_equal(
+		frames_of_kind(FRAME_TABLE) + frames_of_kind(FRAME_ANON) + frames_of_kind(FRAME_CACHE), 0);
 }
 
 static void take_snapshot(struct aspace *as, struct snapshot *s)
@@ -127,10 +131,7 @@ static void sweep(operation op)
 		}
 }
 
-static int as_error(int64_t result)
-{
-	return result < 0 ? (int)result : 0;
-}
+static int as_error(int64_t result) { return result < 0 ? (int)result : 0; }
 
 static int op_mmap(struct world *w) { return as_error(map_anon(w->as, 0, PAGES(10), RW, MAP_PRIVATE)); }
 static int op_mmap_over(struct world *w)
@@ -147,11 +148,14 @@ static int op_mprotect_exec(struct world *w)
 {
 	return aspace_mprotect(w->as, BASE + PAGES(300), PAGES(1), RW | PROT_EXEC);
 }
-static int op_mprotect_read(struct world *w) { return aspace_mprotect(w->as, BASE + PAGES(10), PAGES(800), PROT_READ); }
+static int op_mprotect_read(struct world *w)
+{
+	return aspace_mprotect(w->as, BASE + PAGES(10), PAGES(800), PROT_READ);
+}
 static int op_mremap_move(struct world *w)
 {
-	return as_error(aspace_mremap(w->as, BASE + PAGES(5), PAGES(850), PAGES(850), MREMAP_MAYMOVE | MREMAP_FIXED,
-				      BASE + 600 * MB + PAGES(3)));
+	return as_error(aspace_mremap(w->as, BASE + PAGES(5), PAGES(850), PAGES(850),
+				      MREMAP_MAYMOVE | MREMAP_FIXED, BASE + 600 * MB + PAGES(3)));
 }
 static int op_mremap_tables(struct world *w)
 {
@@ -159,8 +163,8 @@ static int op_mremap_tables(struct world *w)
 }
 static int op_mremap_over(struct world *w)
 {
-	return as_error(aspace_mremap(w->as, BASE + PAGES(10), PAGES(60), PAGES(40), MREMAP_MAYMOVE | MREMAP_FIXED,
-				      BASE + PAGES(400)));
+	return as_error(aspace_mremap(w->as, BASE + PAGES(10), PAGES(60), PAGES(40),
+				      MREMAP_MAYMOVE | MREMAP_FIXED, BASE + PAGES(400)));
 }
 static int op_mremap_shrink(struct world *w)
 {
@@ -172,12 +176,21 @@ static int op_brk(struct world *w)
 
 	return aspace_brk(w->as, want) == want ? 0 : -ENOMEM;
 }
-static int op_dontneed(struct world *w) { return aspace_madvise(w->as, BASE + PAGES(7), PAGES(700), MADV_DONTNEED); }
-static int op_dontfork(struct world *w) { return aspace_madvise(w->as, BASE + PAGES(7), PAGES(70), MADV_DONTFORK); }
+static int op_dontneed(struct world *w)
+{
+	return aspace_madvise(w->as, BASE + PAGES(7), PAGES(700), MADV_DONTNEED);
+}
+static int op_dontfork(struct world *w)
+{
+	return aspace_madvise(w->as, BASE + PAGES(7), PAGES(70), MADV_DONTFORK);
+}
 static int op_write(struct world *w) { return access_result(w->as, BASE + PAGES(600), TRAP_WRITE); }
 static int op_first_touch(struct world *w) { return access_result(w->as, BASE + PAGES(1105), TRAP_WRITE); }
 static int op_file_write(struct world *w) { return access_result(w->as, BASE + PAGES(1030), TRAP_WRITE); }
-static int op_grow_stack(struct world *w) { return access_result(w->as, BASE + PAGES(NR_PAGES + 190), TRAP_WRITE); }
+static int op_grow_stack(struct world *w)
+{
+	return access_result(w->as, BASE + PAGES(NR_PAGES + 190), TRAP_WRITE);
+}
 static int op_fork(struct world *w)
 {
 	struct aspace *child;
@@ -193,13 +206,15 @@ static int op_forced(struct world *w)
 	return copy_to_user_forced(w->as, uaddr(BASE + PAGES(960)), "\0", 1) == -EFAULT ? -ENOMEM : 0;
 }
 
-#define SWEEP(name) \
+#define SWEEP(name)                                                                                          \
 	static void sweep_##name(void **state) { sweep(op_##name); }
-SWEEP(mmap) SWEEP(mmap_over) SWEEP(munmap) SWEEP(munmap_hole) SWEEP(mprotect_none) SWEEP(mprotect_exec)
-SWEEP(mprotect_read) SWEEP(mremap_move) SWEEP(mremap_tables) SWEEP(mremap_over) SWEEP(mremap_shrink) SWEEP(brk)
-SWEEP(dontneed) SWEEP(dontfork) SWEEP(write) SWEEP(first_touch) SWEEP(file_write) SWEEP(grow_stack) SWEEP(fork) SWEEP(forced)
+SWEEP(mmap)
+SWEEP(mmap_over) SWEEP(munmap) SWEEP(munmap_hole) SWEEP(mprotect_none) SWEEP(mprotect_exec)
+	SWEEP(mprotect_read) SWEEP(mremap_move) SWEEP(mremap_tables) SWEEP(mremap_over) SWEEP(mremap_shrink)
+		SWEEP(brk) SWEEP(dontneed) SWEEP(dontfork) SWEEP(write) SWEEP(first_touch) SWEEP(file_write)
+			SWEEP(grow_stack) SWEEP(fork) SWEEP(forced)
 
-static void sweep_create(void **state)
+				static void sweep_create(void **state)
 {
 	uint64_t nr_used;
 
@@ -225,16 +240,16 @@ static void sweep_create(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sweep_create),	      cmocka_unit_test(sweep_mmap),
-		cmocka_unit_test(sweep_mmap_over),    cmocka_unit_test(sweep_munmap),
-		cmocka_unit_test(sweep_munmap_hole),  cmocka_unit_test(sweep_mprotect_none),
+		cmocka_unit_test(sweep_create),	       cmocka_unit_test(sweep_mmap),
+		cmocka_unit_test(sweep_mmap_over),     cmocka_unit_test(sweep_munmap),
+		cmocka_unit_test(sweep_munmap_hole),   cmocka_unit_test(sweep_mprotect_none),
 		cmocka_unit_test(sweep_mprotect_exec), cmocka_unit_test(sweep_mprotect_read),
-		cmocka_unit_test(sweep_mremap_move),  cmocka_unit_test(sweep_mremap_tables),
-		cmocka_unit_test(sweep_mremap_over),  cmocka_unit_test(sweep_mremap_shrink),
-		cmocka_unit_test(sweep_brk),	      cmocka_unit_test(sweep_dontneed),
-		cmocka_unit_test(sweep_dontfork),     cmocka_unit_test(sweep_write),
-		cmocka_unit_test(sweep_first_touch),  cmocka_unit_test(sweep_grow_stack),
-		cmocka_unit_test(sweep_fork),	      cmocka_unit_test(sweep_forced),
+		cmocka_unit_test(sweep_mremap_move),   cmocka_unit_test(sweep_mremap_tables),
+		cmocka_unit_test(sweep_mremap_over),   cmocka_unit_test(sweep_mremap_shrink),
+		cmocka_unit_test(sweep_brk),	       cmocka_unit_test(sweep_dontneed),
+		cmocka_unit_test(sweep_dontfork),      cmocka_unit_test(sweep_write),
+		cmocka_unit_test(sweep_first_touch),   cmocka_unit_test(sweep_grow_stack),
+		cmocka_unit_test(sweep_fork),	       cmocka_unit_test(sweep_forced),
 		cmocka_unit_test(sweep_file_write),
 	};
 

@@ -38,10 +38,7 @@ static void check_page_law(const struct pt_ops *ops, paddr_t pa, prot_t prot, un
 	assert_int_equal(f.attrs, attrs);
 }
 
-static void page_entries_decode_to_what_was_encoded(void **state)
-{
-	for_each_page(check_page_law);
-}
+static void page_entries_decode_to_what_was_encoded(void **state) { for_each_page(check_page_law); }
 
 static void check_without_write(const struct pt_ops *ops, paddr_t pa, prot_t prot, unsigned attrs)
 {
@@ -58,10 +55,7 @@ static void check_without_write(const struct pt_ops *ops, paddr_t pa, prot_t pro
 	assert_int_equal(f.attrs, attrs);
 }
 
-static void without_write_changes_nothing_else(void **state)
-{
-	for_each_page(check_without_write);
-}
+static void without_write_changes_nothing_else(void **state) { for_each_page(check_without_write); }
 
 static void table_entries_decode_to_what_was_encoded(void **state)
 {
@@ -76,7 +70,9 @@ static void table_entries_decode_to_what_was_encoded(void **state)
 				assert_int_equal(f.kind, PTE_TABLE);
 				assert_int_equal(f.pa.raw, addresses[a]);
 				assert_int_equal(f.writable, writable);
-				ops->decode(ops->without_write(ops->encode_table((paddr_t){addresses[a]}, writable)), &f);
+				ops->decode(ops->without_write(
+						    ops->encode_table((paddr_t){addresses[a]}, writable)),
+					    &f);
 				assert_int_equal(f.kind, PTE_TABLE);
 				assert_int_equal(f.pa.raw, addresses[a]);
 				assert_false(f.writable);
@@ -115,7 +111,8 @@ static void check_x86(const struct pt_ops *ops, paddr_t pa, prot_t prot, unsigne
 		assert_int_equal(raw & 0x000ffffffffff000, pa.raw);
 }
 
-/* What an aarch64 processor would make of it (Arm ARM D8.4): EL0 rights, with the kernel locked out of user code. */
+/* What an aarch64 processor would make of it (Arm ARM D8.4): EL0 rights, with the kernel locked out of user
+ * code. */
 static void check_aarch64(const struct pt_ops *ops, paddr_t pa, prot_t prot, unsigned attrs)
 {
 	uint64_t raw = ops->encode_page(pa, prot, attrs).raw;
@@ -146,11 +143,13 @@ static void hardware_sees_the_rights(void **state)
 	for_each_page(check_x86);
 	for_each_page(check_aarch64);
 	/* Table entries: write permission of the subtree, nothing else withheld. */
-	assert_int_equal(pt_ops_x86_64.encode_table((paddr_t){0x5000}, true).raw & (X86_P | X86_RW | X86_US | X86_NX),
+	assert_int_equal(pt_ops_x86_64.encode_table((paddr_t){0x5000}, true).raw &
+				 (X86_P | X86_RW | X86_US | X86_NX),
 			 X86_P | X86_RW | X86_US);
 	assert_int_equal(pt_ops_x86_64.encode_table((paddr_t){0x5000}, false).raw & X86_RW, 0);
 	assert_int_equal(pt_ops_aarch64.encode_table((paddr_t){0x5000}, true).raw >> 59, 0);
-	assert_int_equal(pt_ops_aarch64.encode_table((paddr_t){0x5000}, false).raw >> 59, ARM_APTABLE_RO >> 59);
+	assert_int_equal(pt_ops_aarch64.encode_table((paddr_t){0x5000}, false).raw >> 59,
+			 ARM_APTABLE_RO >> 59);
 	assert_int_equal(pt_ops_aarch64.encode_table((paddr_t){0x5000}, true).raw & 3, 3);
 }
 

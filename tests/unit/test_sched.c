@@ -1,4 +1,5 @@
-/* Tasks, processes, scheduling, timers, locks, futexes: order, counts, errors, failure of every allocation. */
+/* Tasks, processes, scheduling, timers, locks, futexes: order, counts, errors, failure of every allocation.
+ */
 /* Not <stdlib.h>: its W* constants are ours too. */
 void abort(void) __attribute__((noreturn));
 
@@ -37,7 +38,10 @@ SYSCALL_DECLARE(setpriority);
 
 /* What tasks did, in order. */
 static char journal[512];
-static void note(const char *what) { str_copy(journal + strlen(journal), what, sizeof(journal) - strlen(journal)); }
+static void note(const char *what)
+{
+	str_copy(journal + strlen(journal), what, sizeof(journal) - strlen(journal));
+}
 
 /*
  * User mode of this machine: the program counter is a C function that plays the program. It
@@ -190,7 +194,7 @@ static void test_clone_flags(void **state)
 	assert_int_equal(sys_clone(ARGS(CLONE_SIGHAND)), -EINVAL);
 	assert_int_equal(sys_clone(ARGS(CLONE_NEWPID)), -EINVAL);
 	assert_int_equal(sys_clone(ARGS(CLONE_PARENT)), -EINVAL); /* by init */
-	assert_int_equal(sys_clone(ARGS(100)), -EINVAL);          /* exit signal */
+	assert_int_equal(sys_clone(ARGS(100)), -EINVAL);	  /* exit signal */
 	assert_int_equal(process_count(), 1);
 }
 
@@ -892,7 +896,8 @@ static void test_futex(void **state)
 
 static void test_futex_op(void **state)
 {
-	const uint32_t add_5_if_eq_1 = (uint32_t)FUTEX_OP_ADD << 28 | (uint32_t)FUTEX_OP_CMP_EQ << 24 | 5 << 12 | 1;
+	const uint32_t add_5_if_eq_1 =
+		(uint32_t)FUTEX_OP_ADD << 28 | (uint32_t)FUTEX_OP_CMP_EQ << 24 | 5 << 12 | 1;
 	uint32_t words[2] = {0, 1};
 
 	fake_user_put(0, words, 8);

@@ -30,7 +30,10 @@ SYSCALL_DECLARE(sched_yield);
 #define SOME_SYSCALL 35
 
 static char journal[256];
-static void note(const char *what) { str_copy(journal + strlen(journal), what, sizeof(journal) - strlen(journal)); }
+static void note(const char *what)
+{
+	str_copy(journal + strlen(journal), what, sizeof(journal) - strlen(journal));
+}
 
 /* User mode: the program counter is a C function. */
 void arch_user_enter(void)

@@ -40,8 +40,16 @@ static void copies_cross_pages(void **state)
 
 static void bad_pointers_are_efault(void **state)
 {
-	static const uint64_t bad[] = {0, 1, BASE - 1, BASE + PAGES(2), 0x7ffffffff000 - 4, 0x7ffffffff000, 0x800000000000,
-				       UINT64_MAX - 3, UINT64_MAX, (uint64_t)1 << 63};
+	static const uint64_t bad[] = {0,
+				       1,
+				       BASE - 1,
+				       BASE + PAGES(2),
+				       0x7ffffffff000 - 4,
+				       0x7ffffffff000,
+				       0x800000000000,
+				       UINT64_MAX - 3,
+				       UINT64_MAX,
+				       (uint64_t)1 << 63};
 	char buf[8];
 	uint32_t word;
 	size_t avail;
@@ -107,7 +115,8 @@ static void forced_writes_reach_read_only_pages(void **state)
 	uint8_t old = f->store[PAGES(1)];
 
 	map_fixed(as, BASE, PAGES(4), PROT_READ);
-	assert_int_equal(map_file(as, &f->file, BASE + PAGES(4), PAGES(4), PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, 0),
+	assert_int_equal(map_file(as, &f->file, BASE + PAGES(4), PAGES(4), PROT_READ | PROT_EXEC,
+				  MAP_PRIVATE | MAP_FIXED, 0),
 			 BASE + PAGES(4));
 	peek(as, BASE + PAGES(5));
 	child = fork_aspace(as);
@@ -144,7 +153,8 @@ static void strings_end_at_nul_or_limit(void **state)
 	assert_int_equal(strncpy_from_user(buf, uaddr(BASE + PAGES(1) - 3), 5), -ENAMETOOLONG);
 	assert_int_equal(strncpy_from_user(buf, uaddr(BASE), 0), -ENAMETOOLONG);
 	assert_int_equal(strncpy_from_user(buf, uaddr(BASE), 1), 0);
-	assert_int_equal(copy_to_user(uaddr(BASE + PAGES(2) - 4), "tail", 4), 0); /* no NUL before the mapping ends */
+	assert_int_equal(copy_to_user(uaddr(BASE + PAGES(2) - 4), "tail", 4),
+			 0); /* no NUL before the mapping ends */
 	assert_int_equal(strncpy_from_user(buf, uaddr(BASE + PAGES(2) - 4), sizeof(buf)), -EFAULT);
 	assert_int_equal(strncpy_from_user(buf, uaddr(BASE + PAGES(2) - 4), 4), -ENAMETOOLONG);
 }
@@ -215,9 +225,15 @@ static void futex_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(copies_cross_pages), TEST(bad_pointers_are_efault), TEST(rights_are_checked), TEST(copies_break_sharing),
-		TEST(forced_writes_reach_read_only_pages), TEST(strings_end_at_nul_or_limit), TEST(pins_count),
-		TEST(a_lost_pin_is_found), TEST(futex_words),
+		TEST(copies_cross_pages),
+		TEST(bad_pointers_are_efault),
+		TEST(rights_are_checked),
+		TEST(copies_break_sharing),
+		TEST(forced_writes_reach_read_only_pages),
+		TEST(strings_end_at_nul_or_limit),
+		TEST(pins_count),
+		TEST(a_lost_pin_is_found),
+		TEST(futex_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,8 @@ handover:
 	xchg %eax, CTL(C_TURN)
 /* From here to resume_start a kick means: remember it, and once more from rewait. */
 rewait:
+	/* Wherever the stack pointer was: below the frame just reported, room for a kick's beneath. */
+	lea stub_shared + STUB_CONTROL_BYTES + STUB_ALTSTACK_BYTES - STUB_FRAME_ROOM(%rip), %rsp
 	cmpl $0, CTL(C_DOORBELL)
 	je wait
 	movl $0, CTL(C_DOORBELL)
@@ -205,7 +207,6 @@ not_resumed:
 /* A kick interrupted something between rewait and resume_start. */
 kick_waiting:
 	movl $1, CTL(C_KICKED)
-	mov UC_RSP(%rdx), %rsp
 	jmp rewait
 
 /* ---- back to the guest ---- */

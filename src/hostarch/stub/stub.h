@@ -23,6 +23,7 @@
 #define STUB_CONTROL_BYTES 0x2000
 #define STUB_ALTSTACK (STUB_SHARED + STUB_CONTROL_BYTES)
 #define STUB_ALTSTACK_BYTES 0x8000
+#define STUB_FRAME_ROOM 0x4000 /* at the top of the signal stack, for the guest's frame; the rest is for kicks in the stub */
 #define STUB_SHARED_BYTES (STUB_CONTROL_BYTES + STUB_ALTSTACK_BYTES)
 
 /* Descriptors a stub inherits; the kernel keeps its own above these. */

@@ -171,7 +171,7 @@ static void other_main(void *arg)
 	ctx.seen_sp = (uintptr_t)&here;
 	for (;;) {
 		ctx.nr_rounds++;
-		ctx.nr_changed += contract_switch_with_pattern(&ctx.other, &ctx.test, UINT64_C(0xaaaa0000) + ctx.nr_rounds);
+		ctx.nr_changed += contract_switch_with_pattern(&ctx.other, &ctx.test, 0xaaaa0000u + ctx.nr_rounds);
 	}
 }
 

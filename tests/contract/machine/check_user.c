@@ -79,6 +79,24 @@ static void test_syscall_restart(void)
 	end();
 }
 
+static void test_registers(void)
+{
+	static const unsigned char kept[] = {GUEST_KEPT_REGISTERS};
+	uint64_t *words = (uint64_t *)&g.frame;
+
+	REQUIRE(begin());
+	for (unsigned round = 1; round < 20; round++) {
+		frame_init_user(&g.frame, GUEST_PC(guest_call), DATA_VA);
+		for (unsigned i = 0; i < sizeof(kept); i++)
+			words[kept[i]] = UINT64_C(0x0101010101010101) * (i + round);
+		CHECK(guest_run_past_interrupts(&g).kind == EVENT_SYSCALL);
+		for (unsigned i = 0; i < sizeof(kept); i++)
+			CHECK(words[kept[i]] == UINT64_C(0x0101010101010101) * (i + round));
+		CHECK(frame_sp(&g.frame) == DATA_VA);
+	}
+	end();
+}
+
 static void test_thread_pointer(void)
 {
 	REQUIRE(begin());
@@ -136,6 +154,18 @@ static void test_timer_interrupts_a_loop(void)
 		CHECK(arch_time_ns() >= deadline);
 		CHECK(frame_pc(&g.frame) == GUEST_PC(guest_spin));
 		CHECK(frame_sp(&g.frame) == DATA_VA);
+	}
+	end();
+}
+
+/* A timer that is due before, while and after user mode is entered is never lost. */
+static void test_timer_around_entry(void)
+{
+	REQUIRE(begin());
+	for (unsigned i = 0; i < 40; i++) {
+		frame_init_user(&g.frame, GUEST_PC(guest_spin), DATA_VA);
+		arch_timer_set(arch_time_ns() + i * 5000);
+		CHECK(guest_run(&g).kind == EVENT_INTERRUPT);
 	}
 	end();
 }
@@ -245,9 +275,11 @@ const struct contract_test user_tests[] = {
 	{"syscall: the result arrives, the rest is kept", test_syscall_result},
 	{"syscall: is made again after a restart", test_syscall_restart},
 	{"syscall: two thousand in a row", test_many_calls},
+	{"user: general registers go in and come out", test_registers},
 	{"user: the thread pointer is kept", test_thread_pointer},
 	{"user: each exception has its upcall", test_exceptions},
 	{"user: the timer interrupts a loop", test_timer_interrupts_a_loop},
+	{"user: a timer due while user mode is entered", test_timer_around_entry},
 	{"user: wild registers trap, and no more", test_wild_registers},
 	{"fpu: the first image is valid", test_fpu_image},
 	{"fpu: state survives traps", test_fpu_survives},

@@ -108,6 +108,31 @@ static void test_spread_pages(void)
 	end();
 }
 
+/* Accessed and dirty are set by use, not before. */
+static void test_accessed_and_dirty(void)
+{
+	pfn_t fresh = frame_alloc_zeroed(FRAME_ANON);
+	struct pt_gather gather;
+	struct pt_entry e;
+
+	REQUIRE(!pfn_is_none(fresh));
+	REQUIRE(begin());
+	REQUIRE(map_pages(as, DATA_VA, 1, PROT_READ | PROT_WRITE));
+	CHECK(guest_access(&g, DATA_VA, TRAP_WRITE, NULL) == 0);
+	mutex_lock(&as->lock);
+	pt_gather_init(&gather, as, false);
+	as->pt.ops->replace(&as->pt, DATA_VA, fresh, prot_make(PROT_BIT_R | PROT_BIT_W), PT_USER, &gather);
+	pt_gather_finish(&gather);
+	mutex_unlock(&as->lock);
+	CHECK(as->pt.ops->lookup(&as->pt, DATA_VA, &e) && !e.accessed && !e.dirty);
+	CHECK(guest_access(&g, DATA_VA, TRAP_READ, NULL) == 0);
+	CHECK(frame_arg(&g.frame, 0) == 0); /* the new frame, not the old one */
+	CHECK(as->pt.ops->lookup(&as->pt, DATA_VA, &e) && e.accessed && !e.dirty);
+	CHECK(guest_access(&g, DATA_VA, TRAP_WRITE, NULL) == 0);
+	CHECK(as->pt.ops->lookup(&as->pt, DATA_VA, &e) && e.accessed && e.dirty);
+	end();
+}
+
 /* ---- the permission matrix ----------------------------------------------- */
 
 /* What the rights must give. Reading a page that may be written or executed is the format's choice. */
@@ -127,7 +152,7 @@ static void check_cell(unsigned prot, unsigned access, const char *how)
 	enum verdict want = expected(prot, access);
 	int r = guest_access(&g, DATA_VA, access, NULL);
 
-	if ((want == ALLOWED && r != 0) || (want == REFUSED && r != -EACCES) || (want == EITHER && r != 0 && r != -EACCES)) {
+	if (want == ALLOWED ? r != 0 : want == REFUSED ? r != -EACCES : r != 0 && r != -EACCES) {
 		kprintf("# %s prot %c%c%c, access %u: result %d\n", how, prot & PROT_READ ? 'r' : '-',
 			prot & PROT_WRITE ? 'w' : '-', prot & PROT_EXEC ? 'x' : '-', access, r);
 		CHECK(!"the permission matrix holds");
@@ -374,6 +399,7 @@ const struct contract_test mmu_tests[] = {
 	{"fault: none where the table allows the access", test_fault_once},
 	{"fault: the first and the last page", test_last_page},
 	{"fault: many pages far apart", test_spread_pages},
+	{"fault: accessed and dirty are set by use", test_accessed_and_dirty},
 	{"rights: as mapped, every combination", test_matrix_mapped},
 	{"rights: after mprotect, from every combination to every other", test_matrix_changed},
 	{"code: what is written again is what runs", test_code_changes},
