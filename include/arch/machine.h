@@ -45,6 +45,9 @@ struct boot_info {
 	const char *init_path, *init_cwd;
 	const char *const *init_argv, *const *init_envp;
 	uint32_t uid, gid;        /* of the first process */
+	/* fail_alloc_arm() from the first program on; 0: not at all. */
+	uint64_t fail_alloc;
+	bool fail_alloc_is_persistent;
 };
 
 /* Upcall: the machine is up; runs the kernel. Called once, on the boot stack. */
@@ -226,6 +229,12 @@ NORETURN void arch_power_off(int wait_status);
  * for ENOENT, 126 for any other error of the file); the machine turns off.
  */
 NORETURN void arch_init_failed(int error, const char *path);
+/*
+ * The system cannot be set up for a reason of the user's or the machine's, not the kernel's: a broken
+ * archive, no memory. One line names it (hosted: exit 125); the machine turns off. error: positive errno.
+ * what NULL: the reason has been printed.
+ */
+NORETURN void arch_boot_failed(int error, const char *what);
 NORETURN void arch_reboot(void);
 /* After the panic report: stop (hosted: exit 70, core as configured). */
 NORETURN void arch_panic_stop(void);

@@ -12,6 +12,7 @@
 #include "lib/types.h"
 
 #define LDISC_BUF_BYTES 4096u /* MAX_CANON: a line is 4095 bytes and its end */
+#define LDISC_ECHO_BYTES 1024u
 
 struct ldisc;
 
@@ -41,6 +42,9 @@ struct ldisc {
 	bool is_erasing;                 /* inside the \.../ of ECHOPRT */
 	bool is_stopped;                 /* VSTOP: output waits */
 	bool is_throttled;               /* IXOFF: VSTOP was sent to the terminal */
+	/* Echo, processed, that waits for the end of the input at hand, for VSTART, or for room. */
+	uint32_t nr_echo;
+	char echo[LDISC_ECHO_BYTES];
 };
 
 /* Linux's initial attributes (tty_std_termios): cooked, echoing, with signals. */

@@ -54,6 +54,8 @@ struct proc_entry {
 	int (*show)(struct seqbuf *s, const struct proc_target *t);
 	/* text: what was written, NUL-terminated, without a trailing newline. 0 or a negative errno. */
 	int (*write)(const struct proc_target *t, const char *text);
+	/* About the program the task runs when the file is opened: empty once it has called exec, as on Linux. */
+	bool is_of_aspace;
 	const struct file_ops *fops; /* instead of show and write */
 	/* Links. */
 	int64_t (*readlink)(const struct proc_target *t, char *buf, size_t size_bytes);

@@ -50,6 +50,7 @@ struct aspace {
 	uintptr_t machine; /* arch_mmu_attach */
 	/* atomic: */
 	uint32_t refs;	      /* tasks and kernel users */
+	uint64_t id;	      /* never given twice: tells whether a task has called exec since */
 	struct list all_link; /* all address spaces */
 };
 

@@ -16,5 +16,7 @@ extern const struct flag_name open_flag_names[], prot_names[], mmap_flag_names[]
 const char *signal_name(int sig);
 /* "ENOENT", or NULL. */
 const char *errno_name(int error);
+/* "No such file or directory", or NULL. */
+const char *errno_text(int error);
 
 #endif

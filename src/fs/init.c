@@ -68,13 +68,13 @@ void vfs_init(const struct boot_info *boot)
 	int error = mount_root(boot);
 
 	if (error != 0)
-		panic("no root file system: error %d", -error);
+		arch_boot_failed(-error, boot->initrd != NULL && error == -EINVAL ? NULL : "the root file system");
 	for (size_t i = 0; i < ARRAY_SIZE(standard_mounts); i++) {
 		error = mount_standard(&standard_mounts[i]);
 		if (error != 0)
-			panic("cannot mount %s: error %d", standard_mounts[i].target, -error);
+			arch_boot_failed(-error, standard_mounts[i].target);
 	}
 	error = arch_mount_binds();
 	if (error != 0)
-		panic("cannot make the machine's mounts: error %d", -error);
+		arch_boot_failed(-error, "the machine's mounts");
 }

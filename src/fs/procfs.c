@@ -32,6 +32,7 @@ struct proc_file {
 	struct mutex lock;
 	struct seqbuf text;
 	bool is_filled;
+	uint64_t aspace_id;         /* when it was opened, for is_of_aspace */
 };
 
 static const struct inode_ops dir_iops, link_iops, magic_link_iops, file_iops;
@@ -378,6 +379,19 @@ static const struct file_ops dir_fops = {
 
 /* ---- text files ----------------------------------------------------------- */
 
+/* Which address space the target's task has now; 0: none. */
+static uint64_t aspace_id_of(const struct inode *inode)
+{
+	struct proc_target t;
+	uint64_t id;
+
+	if (proc_target_get(inode, &t) != 0)
+		return 0;
+	id = t.task != NULL && t.task->aspace != NULL ? t.task->aspace->id : 0;
+	proc_target_put(&t);
+	return id;
+}
+
 static int text_open(struct file *file)
 {
 	const struct proc_entry *entry = proc_entry_of(file->inode);
@@ -390,6 +404,8 @@ static int text_open(struct file *file)
 		return -ENOMEM;
 	mutex_init(&pf->lock);
 	seq_init(&pf->text);
+	if (entry->is_of_aspace)
+		pf->aspace_id = aspace_id_of(file->inode);
 	file->private = pf;
 	return 0;
 }
@@ -405,13 +421,15 @@ static void text_release(struct file *file)
 /* With pf->lock. */
 static int text_fill(struct file *file, struct proc_file *pf)
 {
+	const struct proc_entry *entry = proc_entry_of(file->inode);
 	struct proc_target t;
 	int err = proc_target_get(file->inode, &t);
 
 	if (err != 0)
 		return err;
 	pf->text.len = 0;
-	err = proc_entry_of(file->inode)->show(&pf->text, &t);
+	if (!entry->is_of_aspace || pf->aspace_id == aspace_id_of(file->inode))
+		err = entry->show(&pf->text, &t);
 	proc_target_put(&t);
 	if (err == 0 && pf->text.is_out_of_memory) {
 		seq_destroy(&pf->text);

@@ -255,8 +255,8 @@ static int next_task(const struct proc_target *t, int n)
 	 .next_number = proc_fd_next},                                                                         \
 	{.name = "fdinfo", .mode = S_IFDIR | 0555, .number_kind = PROC_NUMBER_FD,                              \
 	 .numbered = &proc_fdinfo_entry, .next_number = proc_fd_next},                                         \
-	{.name = "environ", .mode = S_IFREG | 0400, .show = proc_show_environ},                                \
-	{.name = "auxv", .mode = S_IFREG | 0400, .show = proc_show_auxv},                                      \
+	{.name = "environ", .mode = S_IFREG | 0400, .show = proc_show_environ, .is_of_aspace = true},          \
+	{.name = "auxv", .mode = S_IFREG | 0400, .show = proc_show_auxv, .is_of_aspace = true},                \
 	{.name = "status", .mode = S_IFREG | 0444, .show = proc_show_status},                                  \
 	{.name = "personality", .mode = S_IFREG | 0400, .show = show_personality},                             \
 	{.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},                                       \
@@ -264,15 +264,15 @@ static int next_task(const struct proc_target *t, int n)
 	{.name = "cmdline", .mode = S_IFREG | 0444, .show = proc_show_cmdline},                                \
 	{.name = "stat", .mode = S_IFREG | 0444, .show = proc_show_stat},                                      \
 	{.name = "statm", .mode = S_IFREG | 0444, .show = proc_show_statm},                                    \
-	{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps},                                      \
+	{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .is_of_aspace = true},                \
 	{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops},                                       \
 	{.name = "cwd", .mode = S_IFLNK | 0777, .readlink = readlink_cwd, .follow = follow_cwd},               \
 	{.name = "root", .mode = S_IFLNK | 0777, .readlink = readlink_root, .follow = follow_root},            \
 	{.name = "exe", .mode = S_IFLNK | 0777, .readlink = readlink_exe, .follow = follow_exe},               \
 	{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts},                                  \
 	{.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo},                            \
-	{.name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps},                                    \
-	{.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_show_smaps_rollup},                      \
+	{.name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps, .is_of_aspace = true},              \
+	{.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_show_smaps_rollup, .is_of_aspace = true},\
 	{.name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan},                                         \
 	{.name = "cgroup", .mode = S_IFREG | 0444, .show = show_cgroup},                                       \
 	{.name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score},                                 \

@@ -136,6 +136,7 @@ static int ptmx_open(struct file *file)
 	if (p == NULL)
 		return -ENOMEM;
 	tty_init(&p->tty, &pty_driver, dev_make(PTS_MAJOR, index));
+	p->tty.ld.termios.c_cflag &= ~HUPCL;
 	p->index = index;
 	p->is_locked = true;
 	waitq_init(&p->read_waitq);

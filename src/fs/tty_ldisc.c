@@ -57,8 +57,34 @@ static void ring_set_end(struct ldisc *ld, uint32_t pos, bool on)
 
 static uint32_t ring_count(const struct ldisc *ld) { return ld->head - ld->tail; }
 
-/* Output through the terminal without processing, for single controls. */
-static void emit(struct ldisc *ld, const char *s, size_t n) { (void)ld->ops->output(ld, s, n); }
+/* One character to the other end, at once: flow control. */
+static void send_control(struct ldisc *ld, unsigned cc_index)
+{
+	(void)ld->ops->output(ld, (const char *)&ld->termios.c_cc[cc_index], 1);
+}
+
+/* As much of the echo as may go out now. */
+static void flush_echo(struct ldisc *ld)
+{
+	size_t n;
+
+	if (ld->is_stopped || ld->nr_echo == 0)
+		return;
+	n = ld->ops->output(ld, ld->echo, ld->nr_echo);
+	ld->nr_echo -= (uint32_t)n;
+	memmove(ld->echo, ld->echo + n, ld->nr_echo);
+}
+
+/* Echo without processing. Lost when the terminal does not take it. */
+static void emit(struct ldisc *ld, const char *s, size_t n)
+{
+	if (ld->nr_echo + n > LDISC_ECHO_BYTES)
+		flush_echo(ld);
+	if (ld->nr_echo + n > LDISC_ECHO_BYTES)
+		return;
+	memcpy(ld->echo + ld->nr_echo, s, n);
+	ld->nr_echo += (uint32_t)n;
+}
 
 /* One slot stays free for the end of a line, so that a full line can still be ended. */
 static bool ring_put(struct ldisc *ld, uint8_t c, bool is_end)
@@ -127,7 +153,8 @@ size_t ldisc_write(struct ldisc *ld, const char *buf, size_t n)
 {
 	size_t consumed = 0;
 
-	if (ld->is_stopped)
+	flush_echo(ld);
+	if (ld->is_stopped || ld->nr_echo > 0)
 		return 0;
 	if (!has_oflag(ld, OPOST))
 		return ld->ops->output(ld, buf, n);
@@ -140,14 +167,14 @@ size_t ldisc_write(struct ldisc *ld, const char *buf, size_t n)
 		while (consumed < n && room - filled >= 8)
 			filled += output_char(ld, (uint8_t)buf[consumed++], out + filled);
 		if (filled > 0)
-			emit(ld, out, filled);
+			(void)ld->ops->output(ld, out, filled);
 		if (consumed == start)
 			break; /* no room for the longest expansion */
 	}
 	return consumed;
 }
 
-/* Echo of one byte with output processing (if it is on). Lost when the terminal has no room. */
+/* Echo of one byte with output processing (if it is on). */
 static void echo_raw(struct ldisc *ld, uint8_t c)
 {
 	char out[8];
@@ -314,6 +341,7 @@ void ldisc_start_output(struct ldisc *ld)
 	if (!ld->is_stopped)
 		return;
 	ld->is_stopped = false;
+	flush_echo(ld);
 	if (ld->ops->flow != NULL)
 		ld->ops->flow(ld, false);
 }
@@ -325,7 +353,7 @@ void ldisc_flush_input(struct ldisc *ld)
 	ld->is_literal_next = ld->is_erasing = false;
 	if (ld->is_throttled) {
 		ld->is_throttled = false;
-		emit(ld, (const char *)&ld->termios.c_cc[VSTART], 1);
+		send_control(ld, VSTART);
 	}
 }
 
@@ -333,6 +361,7 @@ static void receive_signal(struct ldisc *ld, int sig, uint8_t c)
 {
 	if (!has_lflag(ld, NOFLSH)) {
 		ldisc_flush_input(ld);
+		ld->nr_echo = 0;
 		if (ld->ops->flush_output != NULL)
 			ld->ops->flush_output(ld);
 	}
@@ -475,8 +504,9 @@ void ldisc_receive(struct ldisc *ld, const char *buf, size_t n)
 		ld->canon_head = ld->head;
 	if (has_iflag(ld, IXOFF) && !ld->is_throttled && ring_count(ld) > IXOFF_HIGH) {
 		ld->is_throttled = true;
-		emit(ld, (const char *)&ld->termios.c_cc[VSTOP], 1);
+		send_control(ld, VSTOP);
 	}
+	flush_echo(ld);
 }
 
 size_t ldisc_room(const struct ldisc *ld)
@@ -537,7 +567,7 @@ size_t ldisc_take(struct ldisc *ld, char *buf, size_t n, bool *is_line_done)
 	ASSERT(ring_count(ld) <= LDISC_BUF_BYTES);
 	if (ld->is_throttled && ring_count(ld) < IXOFF_LOW) {
 		ld->is_throttled = false;
-		emit(ld, (const char *)&ld->termios.c_cc[VSTART], 1);
+		send_control(ld, VSTART);
 	}
 	return taken;
 }

@@ -132,6 +132,8 @@ void machine_boot(const struct options *given)
 	boot.init_cwd = options->cwd;
 	boot.uid = host_uid();
 	boot.gid = host_gid();
+	boot.fail_alloc = options->fail_alloc;
+	boot.fail_alloc_is_persistent = options->fail_alloc_persistent;
 	kernel_main(&boot);
 }
 
@@ -146,8 +148,6 @@ int arch_mount_root_host(void)
 		r = vfs_mount_root(sb, options->root, !options->is_root_writable);
 	if (r != 0)
 		fail(EXIT_OWN_ERROR, options->root, -r);
-	if (options->fail_alloc != 0)
-		fail_alloc_arm(options->fail_alloc, options->fail_alloc_persistent);
 	return 0;
 }
 
@@ -190,6 +190,13 @@ void arch_init_failed(int error, const char *path)
 	if (error == ENOMEM || error == EAGAIN)
 		fail(EXIT_OWN_ERROR, path, error);
 	fail(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, path, error);
+}
+
+void arch_boot_failed(int error, const char *what)
+{
+	if (what != NULL)
+		fail(EXIT_OWN_ERROR, what, error);
+	host_exit(EXIT_OWN_ERROR);
 }
 
 void arch_reboot(void) { leave(0); }

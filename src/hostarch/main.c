@@ -260,10 +260,10 @@ static void parse_option(struct options *o, struct environment *env, int option)
 /* getopt's own messages name the program by argv[0]: these do not. */
 static __attribute__((noreturn)) void bad_option(char **argv, int option)
 {
-	const char *text = optopt != 0 && optopt < 256 ? NULL : argv[optind - 1];
+	const char *text = argv[optind - 1]; /* an option that wants an argument has just been read */
 	char letter[3] = {'-', (char)optopt, '\0'};
 
-	if (text == NULL)
+	if (option != ':' && optopt != 0 && optopt < 256)
 		text = letter;
 	if (option == ':')
 		bad("option %s wants an argument; try 'levitate --help'", text);

@@ -8,6 +8,7 @@
 #include "lib/printf.h"
 
 #define LOG_LINE_MAX 512
+#define PREFIX "levitate: " /* of what the user sees: it stands among a program's own output */
 
 static char ring[KLOG_RING_BYTES];
 static uint64_t ring_end; /* bytes ever written */
@@ -55,18 +56,24 @@ void klog(const char *fmt, ...)
 
 void kprintf(const char *fmt, ...)
 {
+	static bool at_line_start = true;
 	char text[LOG_LINE_MAX];
 	va_list args;
+	int n;
 
 	va_start(args, fmt);
-	log_write(text, format(text, fmt, args));
+	n = format(text, fmt, args);
 	va_end(args);
+	if (at_line_start)
+		arch_log_write(PREFIX, sizeof(PREFIX) - 1);
+	log_write(text, n);
+	at_line_start = n > 0 && text[n - 1] == '\n';
 }
 
 void panic(const char *fmt, ...)
 {
 	static bool is_panicking;
-	static const char prefix[] = "kernel panic: ";
+	static const char prefix[] = PREFIX "kernel panic: ";
 	char text[LOG_LINE_MAX];
 	va_list args;
 

@@ -45,6 +45,8 @@ void aspace_init(void)
 /* ---- create, destroy ----------------------------------------------------- */
 
 /* Everything but the machine's part; the caller sets what a parent would give. */
+static uint64_t last_id;
+
 static int aspace_alloc(const struct pt_ops *ops, struct aspace **out)
 {
 	struct aspace *as = kzalloc(sizeof(*as));
@@ -62,6 +64,7 @@ static int aspace_alloc(const struct pt_ops *ops, struct aspace **out)
 		return err;
 	}
 	as->refs = 1;
+	as->id = ++last_id;
 	as->user_end = MIN(arch_user_end(), pt_va_end(ops));
 	as->mmap_top = as->user_end;
 	as->stack_limit_bytes = 8 << 20;

@@ -98,6 +98,7 @@ static pfn_t table_init(pfn_t t)
 
 static pfn_t table_alloc(void) { return table_init(frame_alloc(FRAME_TABLE)); }
 
+/* Stops looking when the pages the table counts are found: tables without any do not stay in a tree. */
 static void node_drop(pfn_t x, unsigned level)
 {
 	const pte_t *s = table_slots(x);
@@ -105,18 +106,20 @@ static void node_drop(pfn_t x, unsigned level)
 
 	if (!frame_unref(x))
 		return;
-	if (level == 1) {
-		left = frame_table_pages(x);
-		for (unsigned i = 0; left != 0 && i < TABLE_SLOTS; i++) {
-			if (pte_is_absent(s[i]))
-				continue;
-			frame_put(pte_pfn(s[i]));
+	left = level != 0 ? frame_table_pages(x) : 0;
+	for (unsigned i = 0; left != 0 && i < level_slots(level); i++) {
+		pfn_t child;
+
+		if (pte_is_absent(s[i]))
+			continue;
+		child = pte_pfn(s[i]);
+		if (level == 1) {
 			left--;
+			frame_put(child);
+		} else {
+			left -= MIN(left, frame_table_pages(child));
+			node_drop(child, level - 1);
 		}
-	} else if (level > 1) {
-		for (unsigned i = 0; i < level_slots(level); i++)
-			if (!pte_is_absent(s[i]))
-				node_drop(pte_pfn(s[i]), level - 1);
 	}
 	frame_free(x);
 }

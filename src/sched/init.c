@@ -179,12 +179,14 @@ static void init_main(void *arg)
 	if (r == 0)
 		r = open_stdio(&has_console);
 	if (r != 0)
-		panic("cannot set the first process up: error %d", -r);
+		arch_boot_failed(-r, "the first process");
 	if (has_console)
 		tty_set_console_session(me->process);
 	r = set_working_directory(me->fs);
 	if (r != 0)
-		arch_init_failed(-r, boot_info->init_cwd);
+		arch_boot_failed(-r, boot_info->init_cwd);
+	if (boot_info->fail_alloc != 0)
+		fail_alloc_arm(boot_info->fail_alloc, boot_info->fail_alloc_is_persistent);
 	if (boot_info->init_path != NULL)
 		run_given_program();
 	else
@@ -211,7 +213,7 @@ static void create_init_task(void)
 	if (r == 0)
 		r = sighand_create(&t->sig.hand);
 	if (r != 0)
-		panic("cannot create the first task: error %d", -r);
+		arch_boot_failed(-r, "the first task");
 	str_copy(t->name, "init", sizeof(t->name));
 	set_init_cred(&t->cred);
 	spin_lock(&task_lock);

@@ -267,7 +267,7 @@ static void add_result(struct line *line, const char *name, int64_t result)
 	    result == -ERESTART_RESTARTBLOCK)
 		add(line, ") = ? ERESTARTSYS (To be restarted if SA_RESTART is set)");
 	else if (error != NULL)
-		add(line, ") = -1 %s", error);
+		add(line, ") = -1 %s (%s)", error, errno_text((int)-result));
 	else if (result >= 0 && (strcmp(name, "mmap") == 0 || strcmp(name, "brk") == 0 || strcmp(name, "mremap") == 0))
 		add(line, ") = %#llx", (unsigned long long)result);
 	else

@@ -280,6 +280,12 @@ WEAK void arch_init_failed(int error, const char *path)
 	exit(125);
 }
 
+WEAK void arch_boot_failed(int error, const char *what)
+{
+	fprintf(stderr, "fake machine: %s: error %d\n", what, error);
+	exit(125);
+}
+
 WEAK void arch_panic_stop(void)
 {
 	fake.nr_panics++;

@@ -233,14 +233,18 @@ static void test_reprint(void **state)
 
 static void test_signals(void **state)
 {
-	type("abc\003");
+	type("abc");
+	type("\003");
 	assert_int_equal(nr_signals, 1);
 	assert_int_equal(signals[0], SIGINT);
 	assert_int_equal(nr_flushes, 1);
 	assert_screen("abc^C");
 	type("\n");
 	assert_take(10, "\n", true); /* abc was flushed */
-	type("\034\032");
+	screen_len = 0;
+	type("def\034"); /* in one piece: not even its echo is seen */
+	assert_screen("^\\");
+	type("\032");
 	assert_int_equal(signals[1], SIGQUIT);
 	assert_int_equal(signals[2], SIGTSTP);
 	set_lflag(NOFLSH, 0);
