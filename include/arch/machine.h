@@ -37,6 +37,7 @@ struct boot_info {
 	const char *cmdline;      /* bare metal: the kernel command line; hosted: "" */
 	const void *initrd;       /* cpio archive, or NULL */
 	size_t initrd_size_bytes;
+	const char *initrd_name;  /* for messages; NULL: "initrd" */
 	uint64_t realtime_ns;     /* wall-clock time at arch_time_ns() == 0 */
 	/*
 	 * The first program. Hosted: all four are given; a path without '/' is looked up in PATH of

@@ -41,9 +41,11 @@ struct ldisc {
 	bool is_literal_next;            /* VLNEXT was typed */
 	bool is_erasing;                 /* inside the \.../ of ECHOPRT */
 	bool is_stopped;                 /* VSTOP: output waits */
+	bool is_held;                    /* TCOOFF: and only TCOON lets it go on */
 	bool is_throttled;               /* IXOFF: VSTOP was sent to the terminal */
 	/* Echo, processed, that waits for the end of the input at hand, for VSTART, or for room. */
 	uint32_t nr_echo;
+	uint32_t shown_column, shown_canon_column; /* column and canon_column without that echo */
 	char echo[LDISC_ECHO_BYTES];
 };
 
@@ -73,5 +75,7 @@ void ldisc_set_termios(struct ldisc *ld, const struct linux_termios *new_termios
 void ldisc_flush_input(struct ldisc *ld);
 void ldisc_stop_output(struct ldisc *ld);
 void ldisc_start_output(struct ldisc *ld);
+/* TCXONC's TCOOFF and TCOON. */
+void ldisc_hold_output(struct ldisc *ld, bool on);
 
 #endif

@@ -35,7 +35,7 @@ char *seq_reserve(struct seqbuf *s, size_t n);
 
 /* ---- entries -------------------------------------------------------------- */
 
-/* What a file is about. process and task are NULL outside /proc/PID; references are the caller's of show(). */
+/* What a file is about. process and task are NULL outside /proc/PID; show()'s caller holds the references. */
 struct proc_entry;
 struct proc_target {
 	const struct proc_entry *entry;

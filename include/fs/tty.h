@@ -24,7 +24,7 @@ struct tty_driver {
 	/* May be NULL: */
 	void (*flush_output)(struct tty *tty);
 	size_t (*pending_output)(struct tty *tty);      /* TIOCOUTQ */
-	void (*input_wanted)(struct tty *tty);          /* someone reads or polls, or changes attributes; no lock */
+	void (*input_wanted)(struct tty *tty);          /* someone reads, polls, sets attributes; no lock */
 	void (*input_taken)(struct tty *tty);           /* a read made room; no lock */
 	void (*flow)(struct tty *tty, bool is_stopped);
 	void (*closed)(struct tty *tty);                /* the last file on it was closed; no lock */
@@ -42,7 +42,7 @@ struct tty {
 	bool is_exclusive;             /* TIOCEXCL */
 	uint64_t rdev;                 /* for stat's tty_nr */
 	struct linux_winsize winsize;
-	int session, pgrp;             /* 0: none. Session whose controlling terminal it is; foreground group */
+	int session, pgrp;             /* session it controls, foreground group; 0: none */
 	struct waitq read_waitq, write_waitq;
 	void *private;                 /* the driver's */
 };
@@ -81,7 +81,7 @@ void tty_session_leader_exit(struct process *p);
 void tty_forget(struct process *p);
 /* /proc/PID/stat: tty_nr (0: none) and tpgid (-1: none). */
 void tty_process_info(struct process *p, uint32_t *tty_nr, int *tpgid);
-/* How many characters console_input() will keep; when it said 0, arch_console_open_input() is called again at room. */
+/* How many characters console_input() will keep; after a 0 arch_console_open_input() is called when there is room. */
 size_t console_input_room(void);
 
 /* Device files: /dev/console (5,1), /dev/tty (5,0), /dev/ptmx (5,2). */

@@ -12,6 +12,8 @@
 #include "abi/socket.h"
 #include "fs/vfs.h"
 
+#define SUN_FAMILY_BYTES offsetof(struct linux_sockaddr_un, sun_path)
+
 /* sockaddr_un as it was given; len counts the family too. len <= 2: no name. */
 struct unix_address {
 	uint32_t len;

@@ -454,7 +454,7 @@ MUST_CHECK int procfs_create(struct superblock **out);
 /* A nameless file of memory, size_bytes long, read-write: MAP_SHARED|MAP_ANONYMOUS, memfd. */
 MUST_CHECK int shmem_file_create(uint64_t size_bytes, struct file **out);
 /* Unpacks a newc cpio archive below the root. -EINVAL names the bad place with kprintf. */
-MUST_CHECK int cpio_unpack(const void *archive, size_t size_bytes);
+MUST_CHECK int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes);
 
 /* Writes everything back, on every file system: sync(2), power off. */
 void vfs_sync_all(void);

@@ -24,6 +24,7 @@ struct first_name {
 };
 
 struct unpack {
+	const char *name; /* of the archive, for messages */
 	const uint8_t *data;
 	size_t size, at; /* at: of the current header */
 	struct first_name *links[LINK_BUCKETS];
@@ -51,7 +52,7 @@ static bool parse_hex(const uint8_t *text, uint32_t *out)
 
 static int bad(const struct unpack *u, const char *what)
 {
-	kprintf("initrd: %s at byte %llu\n", what, (unsigned long long)u->at);
+	kprintf("%s: %s at byte %llu\n", u->name, what, (unsigned long long)u->at);
 	return -EINVAL;
 }
 
@@ -237,7 +238,7 @@ static int unpack_member(struct unpack *u, const char *raw_name, const struct he
 	if (error == 0)
 		error = set_attributes(name, h);
 	if (error != 0)
-		kprintf("initrd: cannot make %s: error %d\n", name, -error);
+		kprintf("%s: cannot make %s: error %d\n", u->name, name, -error);
 	kfree(name);
 	return error;
 }
@@ -271,13 +272,14 @@ static int unpack_one(struct unpack *u)
 	return 0;
 }
 
-int cpio_unpack(const void *archive, size_t size_bytes)
+int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes)
 {
 	struct unpack *u = kzalloc(sizeof(*u));
 	int error = 0;
 
 	if (u == NULL)
 		return -ENOMEM;
+	u->name = archive_name;
 	u->data = archive;
 	u->size = size_bytes;
 	while (error == 0) {

@@ -267,7 +267,8 @@ static int nesting(struct epoll *ep, const struct epoll *goal, int depth)
 
 static int check_exclusive(int op, const struct linux_epoll_event *event, const struct file *target)
 {
-	const uint32_t allowed = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
+	const uint32_t allowed =
+		EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
 	if (op == EPOLL_CTL_DEL || !(event->events & EPOLLEXCLUSIVE))
 		return 0;
@@ -276,7 +277,8 @@ static int check_exclusive(int op, const struct linux_epoll_event *event, const 
 	return 0;
 }
 
-int epoll_control(struct file *epoll, int op, int fd, struct file *target, const struct linux_epoll_event *event)
+int epoll_control(struct file *epoll, int op, int fd, struct file *target,
+		  const struct linux_epoll_event *event)
 {
 	struct epoll *ep = epoll->private;
 	struct epoll_item *item;
@@ -345,7 +347,8 @@ static void item_reported(struct epoll_item *item)
 		item_queue(item); /* level: looked at again next time */
 }
 
-/* Copies what holds of the ready items. With epoll->lock. The number, or -EFAULT when it is the first that fails. */
+/* Copies what holds of the ready items. With epoll->lock. The number, or -EFAULT when it is the first that
+ * fails. */
 static int64_t collect(struct epoll *ep, uint64_t user_events, unsigned max)
 {
 	struct list batch;
@@ -359,7 +362,8 @@ static int64_t collect(struct epoll *ep, uint64_t user_events, unsigned max)
 
 		if (event.events == 0)
 			continue;
-		if (copy_to_user(uaddr(user_events + (uint64_t)count * sizeof(event)), &event, sizeof(event)) != 0) {
+		if (copy_to_user(uaddr(user_events + (uint64_t)count * sizeof(event)), &event,
+				 sizeof(event)) != 0) {
 			item_queue(item);
 			if (count == 0)
 				count = -EFAULT;
@@ -466,9 +470,10 @@ static int epoll_fdinfo(struct file *file, char *buf, size_t size_bytes)
 	mutex_lock(&ep->lock);
 	for (unsigned i = 0; i < ep->nr_buckets; i++)
 		LIST_FOR_EACH(item, &ep->buckets[i], table_link)
-			len += (size_t)ksnprintf(len < size_bytes ? buf + len : NULL, len < size_bytes ? size_bytes - len : 0,
-						 "tfd: %8d events: %8x data: %16llx\n", item->fd, item->events,
-						 (unsigned long long)item->data);
+			len += (size_t)ksnprintf(len < size_bytes ? buf + len : NULL,
+						 len < size_bytes ? size_bytes - len : 0,
+						 "tfd: %8d events: %8x data: %16llx\n", item->fd,
+						 item->events, (unsigned long long)item->data);
 	mutex_unlock(&ep->lock);
 	return (int)len;
 }

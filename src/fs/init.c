@@ -29,7 +29,7 @@ static int mount_memory_root(const struct boot_info *boot)
 	if (error == 0)
 		error = vfs_mount_root(sb, "rootfs", false);
 	if (error == 0 && boot->initrd != NULL)
-		error = cpio_unpack(boot->initrd, boot->initrd_size_bytes);
+		error = cpio_unpack(boot->initrd_name != NULL ? boot->initrd_name : "initrd", boot->initrd, boot->initrd_size_bytes);
 	return error;
 }
 

@@ -45,7 +45,8 @@ const struct proc_entry *proc_entry_of(const struct inode *inode) { return node_
 
 static int target_of_node(const struct proc_node *node, struct proc_target *out)
 {
-	*out = (struct proc_target){.entry = node->entry, .number = node->number, .is_thread = node->tid != 0};
+	*out = (struct proc_target){
+		.entry = node->entry, .number = node->number, .is_thread = node->tid != 0};
 	if (node->pid == 0)
 		return 0;
 	out->process = process_find(node->pid);
@@ -94,8 +95,9 @@ bool proc_may_inspect(const struct task *t)
 		return true;
 	if ((me->cap_effective >> CAP_SYS_PTRACE) & 1)
 		return true;
-	return me->fsuid == it->uid && me->fsuid == it->euid && me->fsuid == it->suid && me->fsgid == it->gid &&
-	       me->fsgid == it->egid && me->fsgid == it->sgid && t->process->is_dumpable;
+	return me->fsuid == it->uid && me->fsuid == it->euid && me->fsuid == it->suid &&
+	       me->fsgid == it->gid && me->fsgid == it->egid && me->fsgid == it->sgid &&
+	       t->process->is_dumpable;
 }
 
 struct aspace *proc_aspace_get(const struct proc_target *t)
@@ -104,7 +106,8 @@ struct aspace *proc_aspace_get(const struct proc_target *t)
 	struct aspace *as = task->aspace;
 
 	/* The leader may have left while other threads live. */
-	for (int tid = 0; as == NULL && !t->is_thread && (other = process_next_task(t->process, tid)) != NULL;) {
+	for (int tid = 0;
+	     as == NULL && !t->is_thread && (other = process_next_task(t->process, tid)) != NULL;) {
 		tid = other->tid;
 		as = other->aspace;
 		task_put(other);
@@ -328,7 +331,8 @@ static const struct inode_ops file_iops = {
 
 /* ---- directories ---------------------------------------------------------- */
 
-typedef bool (*emit_fn)(void *arg, const char *name, size_t len, uint64_t ino, unsigned type, uint64_t next_pos);
+typedef bool (*emit_fn)(void *arg, const char *name, size_t len, uint64_t ino, unsigned type,
+			uint64_t next_pos);
 
 static int readdir_numbers(struct file *file, uint64_t *pos, emit_fn emit, void *arg)
 {
@@ -343,8 +347,8 @@ static int readdir_numbers(struct file *file, uint64_t *pos, emit_fn emit, void 
 		int len = ksnprintf(name, sizeof(name), "%d", number);
 
 		*pos = (uint64_t)number + FIRST_NUMBER_POS;
-		if (!emit(arg, name, (size_t)len, child_ino(file->inode->ino, name), (dir->numbered->mode & S_IFMT) >> 12,
-			  *pos + 1))
+		if (!emit(arg, name, (size_t)len, child_ino(file->inode->ino, name),
+			  (dir->numbered->mode & S_IFMT) >> 12, *pos + 1))
 			break;
 		++*pos;
 	}
@@ -361,8 +365,8 @@ static int proc_readdir(struct file *file, uint64_t *pos, emit_fn emit, void *ar
 	for (; e != NULL && e->name != NULL; e++, at++) {
 		if (at < *pos)
 			continue;
-		if (!emit(arg, e->name, strlen(e->name), child_ino(file->inode->ino, e->name), (e->mode & S_IFMT) >> 12,
-			  at + 1))
+		if (!emit(arg, e->name, strlen(e->name), child_ino(file->inode->ino, e->name),
+			  (e->mode & S_IFMT) >> 12, at + 1))
 			return 0;
 		*pos = at + 1;
 	}

@@ -127,4 +127,5 @@ const struct proc_entry proc_fd_entry = {
 	.is_volatile = true,
 	.get_mode = fd_mode,
 };
-const struct proc_entry proc_fdinfo_entry = {.mode = S_IFREG | 0444, .show = fdinfo_show, .is_volatile = true};
+const struct proc_entry proc_fdinfo_entry = {
+	.mode = S_IFREG | 0444, .show = fdinfo_show, .is_volatile = true};

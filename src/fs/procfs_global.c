@@ -61,8 +61,11 @@ int proc_show_meminfo(struct seqbuf *s, const struct proc_target *t)
 	put_kib(s, "PageTables:", kind[FRAME_TABLE]);
 	put_kib(s, "CommitLimit:", f.nr_total);
 	put_kib(s, "Committed_AS:", kind[FRAME_ANON]);
-	seq_printf(s, "HugePages_Total:   %5u\nHugePages_Free:    %5u\nHugePages_Rsvd:    %5u\nHugePages_Surp:    %5u\n"
-		   "Hugepagesize:   %8u kB\n", 0u, 0u, 0u, 0u, 2048u);
+	seq_printf(s,
+		   "HugePages_Total:   %5u\nHugePages_Free:    %5u\nHugePages_Rsvd:    %5u\nHugePages_Surp:  "
+		   "  %5u\n"
+		   "Hugepagesize:   %8u kB\n",
+		   0u, 0u, 0u, 0u, 2048u);
 	return 0;
 }
 
@@ -97,16 +100,19 @@ int proc_show_cpu_stat(struct seqbuf *s, const struct proc_target *t)
 	for (unsigned i = 0; i < 2; i++)
 		seq_printf(s, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", i == 0 ? "cpu " : "cpu0", ticks(user_ns),
 			   ticks(system_ns), ticks(idle_ns));
-	seq_printf(s, "intr 0\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n"
+	seq_printf(s,
+		   "intr 0\nctxt %llu\nbtime %llu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n"
 		   "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		   (unsigned long long)nr_switches,
-		   (unsigned long long)((realtime_ns() - arch_time_ns()) / NSEC_PER_SEC), last_pid, nr_running);
+		   (unsigned long long)((realtime_ns() - arch_time_ns()) / NSEC_PER_SEC), last_pid,
+		   nr_running);
 	return 0;
 }
 
 static void put_hundredths(struct seqbuf *s, uint64_t ns, const char *end)
 {
-	seq_printf(s, "%llu.%02u%s", (unsigned long long)(ns / NSEC_PER_SEC), (unsigned)(ns / TICK_NS % USER_HZ), end);
+	seq_printf(s, "%llu.%02u%s", (unsigned long long)(ns / NSEC_PER_SEC),
+		   (unsigned)(ns / TICK_NS % USER_HZ), end);
 }
 
 int proc_show_uptime(struct seqbuf *s, const struct proc_target *t)
@@ -143,7 +149,8 @@ int proc_show_loadavg(struct seqbuf *s, const struct proc_target *t)
 int proc_show_version(struct seqbuf *s, const struct proc_target *t)
 {
 	(void)t;
-	seq_printf(s, "%s version %s (levitate) %s\n", kernel_uts.sysname, kernel_uts.release, kernel_uts.version);
+	seq_printf(s, "%s version %s (levitate) %s\n", kernel_uts.sysname, kernel_uts.release,
+		   kernel_uts.version);
 	return 0;
 }
 
@@ -167,7 +174,8 @@ static void put_count(struct seqbuf *s, const char *name, uint64_t value)
 
 int proc_show_levitate_stats(struct seqbuf *s, const struct proc_target *t)
 {
-	static const char *const modes[] = {[FORK_EAGER] = "eager", [FORK_COW] = "cow", [FORK_SHARE] = "share"};
+	static const char *const modes[] = {
+		[FORK_EAGER] = "eager", [FORK_COW] = "cow", [FORK_SHARE] = "share"};
 	uint64_t user_ns, system_ns, idle_ns, nr_switches;
 	struct frame_stats f;
 

@@ -104,13 +104,26 @@ static void residency_show(struct seqbuf *s, const struct residency *r, bool has
 {
 	const uint64_t kib = PAGE_SIZE / 1024;
 	uint64_t resident = r->nr_resident * kib, dirty = r->nr_dirty * kib;
-	struct { const char *name; uint64_t value; } lines[] = {
-		{"Rss:", resident}, {"Pss:", resident}, {"Pss_Dirty:", dirty},
-		{"Shared_Clean:", 0}, {"Shared_Dirty:", 0},
-		{"Private_Clean:", resident - dirty}, {"Private_Dirty:", dirty},
-		{"Referenced:", resident}, {"Anonymous:", r->nr_anonymous * kib}, {"LazyFree:", 0},
-		{"AnonHugePages:", 0}, {"ShmemPmdMapped:", 0}, {"FilePmdMapped:", 0},
-		{"Shared_Hugetlb:", 0}, {"Private_Hugetlb:", 0}, {"Swap:", 0}, {"SwapPss:", 0}, {"Locked:", 0},
+	struct { const char *name; uint64_t value;
+	} lines[] = {
+		{"Rss:", resident},
+		{"Pss:", resident},
+		{"Pss_Dirty:", dirty},
+		{"Shared_Clean:", 0},
+		{"Shared_Dirty:", 0},
+		{"Private_Clean:", resident - dirty},
+		{"Private_Dirty:", dirty},
+		{"Referenced:", resident},
+		{"Anonymous:", r->nr_anonymous * kib},
+		{"LazyFree:", 0},
+		{"AnonHugePages:", 0},
+		{"ShmemPmdMapped:", 0},
+		{"FilePmdMapped:", 0},
+		{"Shared_Hugetlb:", 0},
+		{"Private_Hugetlb:", 0},
+		{"Swap:", 0},
+		{"SwapPss:", 0},
+		{"Locked:", 0},
 	};
 
 	if (has_size)
@@ -214,7 +227,10 @@ static int show_maps(struct seqbuf *s, const struct proc_target *t, enum maps_fo
 
 int proc_show_maps(struct seqbuf *s, const struct proc_target *t) { return show_maps(s, t, MAPS_PLAIN); }
 int proc_show_smaps(struct seqbuf *s, const struct proc_target *t) { return show_maps(s, t, MAPS_SMAPS); }
-int proc_show_smaps_rollup(struct seqbuf *s, const struct proc_target *t) { return show_maps(s, t, MAPS_ROLLUP); }
+int proc_show_smaps_rollup(struct seqbuf *s, const struct proc_target *t)
+{
+	return show_maps(s, t, MAPS_ROLLUP);
+}
 
 void proc_mem_sizes(struct aspace *as, struct proc_mem_sizes *out)
 {
@@ -376,8 +392,14 @@ static int64_t mem_rw(struct file *file, struct uio *uio, uint64_t *pos, bool is
 	return done > 0 ? done : err;
 }
 
-static int64_t mem_read(struct file *file, struct uio *uio, uint64_t *pos) { return mem_rw(file, uio, pos, false); }
-static int64_t mem_write(struct file *file, struct uio *uio, uint64_t *pos) { return mem_rw(file, uio, pos, true); }
+static int64_t mem_read(struct file *file, struct uio *uio, uint64_t *pos)
+{
+	return mem_rw(file, uio, pos, false);
+}
+static int64_t mem_write(struct file *file, struct uio *uio, uint64_t *pos)
+{
+	return mem_rw(file, uio, pos, true);
+}
 
 /* Offsets are addresses: all 64 bits of them. */
 static int64_t mem_lseek(struct file *file, int64_t offset, int whence)

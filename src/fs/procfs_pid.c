@@ -155,7 +155,8 @@ static int show_oom_score(struct seqbuf *s, const struct proc_target *t)
 
 	frame_get_stats(&stats);
 	if (as != NULL && t->process->oom_score_adj != OOM_SCORE_ADJ_MIN) {
-		points = (int64_t)(aspace_rss_pages(as) * 1000 / MAX(stats.nr_total, 1u)) + t->process->oom_score_adj;
+		points = (int64_t)(aspace_rss_pages(as) * 1000 / MAX(stats.nr_total, 1u)) +
+			 t->process->oom_score_adj;
 		points = (1000 + points) * 2 / 3;
 	}
 	if (as != NULL)
@@ -198,8 +199,8 @@ static int follow_fs(const struct proc_target *t, struct path *out, bool is_root
 static int follow_cwd(const struct proc_target *t, struct path *out) { return follow_fs(t, out, false); }
 static int follow_root(const struct proc_target *t, struct path *out) { return follow_fs(t, out, true); }
 
-static int64_t readlink_of(int (*follow)(const struct proc_target *t, struct path *out), const struct proc_target *t,
-			   char *buf, size_t size_bytes)
+static int64_t readlink_of(int (*follow)(const struct proc_target *t, struct path *out),
+			   const struct proc_target *t, char *buf, size_t size_bytes)
 {
 	struct path path;
 	char *page, *name;
@@ -250,36 +251,52 @@ static int next_task(const struct proc_target *t, int n)
 }
 
 /* What a process and its threads both have. */
-#define COMMON_ENTRIES                                                                                        \
-	{.name = "fd", .mode = S_IFDIR | 0500, .number_kind = PROC_NUMBER_FD, .numbered = &proc_fd_entry,      \
-	 .next_number = proc_fd_next},                                                                         \
-	{.name = "fdinfo", .mode = S_IFDIR | 0555, .number_kind = PROC_NUMBER_FD,                              \
-	 .numbered = &proc_fdinfo_entry, .next_number = proc_fd_next},                                         \
-	{.name = "environ", .mode = S_IFREG | 0400, .show = proc_show_environ, .is_of_aspace = true},          \
-	{.name = "auxv", .mode = S_IFREG | 0400, .show = proc_show_auxv, .is_of_aspace = true},                \
-	{.name = "status", .mode = S_IFREG | 0444, .show = proc_show_status},                                  \
-	{.name = "personality", .mode = S_IFREG | 0400, .show = show_personality},                             \
-	{.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},                                       \
-	{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},                      \
-	{.name = "cmdline", .mode = S_IFREG | 0444, .show = proc_show_cmdline},                                \
-	{.name = "stat", .mode = S_IFREG | 0444, .show = proc_show_stat},                                      \
-	{.name = "statm", .mode = S_IFREG | 0444, .show = proc_show_statm},                                    \
-	{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .is_of_aspace = true},                \
-	{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops},                                       \
-	{.name = "cwd", .mode = S_IFLNK | 0777, .readlink = readlink_cwd, .follow = follow_cwd},               \
-	{.name = "root", .mode = S_IFLNK | 0777, .readlink = readlink_root, .follow = follow_root},            \
-	{.name = "exe", .mode = S_IFLNK | 0777, .readlink = readlink_exe, .follow = follow_exe},               \
-	{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts},                                  \
-	{.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo},                            \
-	{.name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps, .is_of_aspace = true},              \
-	{.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_show_smaps_rollup, .is_of_aspace = true},\
-	{.name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan},                                         \
-	{.name = "cgroup", .mode = S_IFREG | 0444, .show = show_cgroup},                                       \
-	{.name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score},                                 \
-	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_score_adj,                          \
-	 .write = write_oom_score_adj},                                                                        \
-	{.name = "loginuid", .mode = S_IFREG | 0444, .show = show_unset_id},                                   \
-	{.name = "sessionid", .mode = S_IFREG | 0444, .show = show_unset_id}
+#define COMMON_ENTRIES                                                                                       \
+	{.name = "fd",                                                                                       \
+	 .mode = S_IFDIR | 0500,                                                                             \
+	 .number_kind = PROC_NUMBER_FD,                                                                      \
+	 .numbered = &proc_fd_entry,                                                                         \
+	 .next_number = proc_fd_next},                                                                       \
+		{.name = "fdinfo",                                                                           \
+		 .mode = S_IFDIR | 0555,                                                                     \
+		 .number_kind = PROC_NUMBER_FD,                                                              \
+		 .numbered = &proc_fdinfo_entry,                                                             \
+		 .next_number = proc_fd_next},                                                               \
+		{.name = "environ",                                                                          \
+		 .mode = S_IFREG | 0400,                                                                     \
+		 .show = proc_show_environ,                                                                  \
+		 .is_of_aspace = true},                                                                      \
+		{.name = "auxv", .mode = S_IFREG | 0400, .show = proc_show_auxv, .is_of_aspace = true},      \
+		{.name = "status", .mode = S_IFREG | 0444, .show = proc_show_status},                        \
+		{.name = "personality", .mode = S_IFREG | 0400, .show = show_personality},                   \
+		{.name = "limits", .mode = S_IFREG | 0444, .show = show_limits},                             \
+		{.name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .write = write_comm},            \
+		{.name = "cmdline", .mode = S_IFREG | 0444, .show = proc_show_cmdline},                      \
+		{.name = "stat", .mode = S_IFREG | 0444, .show = proc_show_stat},                            \
+		{.name = "statm", .mode = S_IFREG | 0444, .show = proc_show_statm},                          \
+		{.name = "maps", .mode = S_IFREG | 0444, .show = proc_show_maps, .is_of_aspace = true},      \
+		{.name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_fops},                             \
+		{.name = "cwd", .mode = S_IFLNK | 0777, .readlink = readlink_cwd, .follow = follow_cwd},     \
+		{.name = "root", .mode = S_IFLNK | 0777, .readlink = readlink_root, .follow = follow_root},  \
+		{.name = "exe", .mode = S_IFLNK | 0777, .readlink = readlink_exe, .follow = follow_exe},     \
+		{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_show_mounts},                        \
+		{.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_show_mountinfo},                  \
+		{.name = "smaps", .mode = S_IFREG | 0444, .show = proc_show_smaps, .is_of_aspace = true},    \
+		{.name = "smaps_rollup",                                                                     \
+		 .mode = S_IFREG | 0444,                                                                     \
+		 .show = proc_show_smaps_rollup,                                                             \
+		 .is_of_aspace = true},                                                                      \
+		{.name = "wchan", .mode = S_IFREG | 0444, .show = show_wchan},                               \
+		{.name = "cgroup", .mode = S_IFREG | 0444, .show = show_cgroup},                             \
+		{.name = "oom_score", .mode = S_IFREG | 0444, .show = show_oom_score},                       \
+		{.name = "oom_score_adj",                                                                    \
+		 .mode = S_IFREG | 0644,                                                                     \
+		 .show = show_oom_score_adj,                                                                 \
+		 .write = write_oom_score_adj},                                                              \
+		{.name = "loginuid", .mode = S_IFREG | 0444, .show = show_unset_id},                         \
+	{                                                                                                    \
+		.name = "sessionid", .mode = S_IFREG | 0444, .show = show_unset_id                           \
+	}
 
 static const struct proc_entry task_children[] = {COMMON_ENTRIES, {0}};
 static const struct proc_entry task_entry = {.mode = S_IFDIR | 0555, .children = task_children};

@@ -129,8 +129,8 @@ static void put_addresses(struct seqbuf *s, const struct proc_target *t, unsigne
 		return;
 	}
 	if (which == 0)
-		seq_printf(s, "%llu %llu %llu 0 0 ", (unsigned long long)as->code_start, (unsigned long long)as->code_end,
-			   (unsigned long long)as->stack_top);
+		seq_printf(s, "%llu %llu %llu 0 0 ", (unsigned long long)as->code_start,
+			   (unsigned long long)as->code_end, (unsigned long long)as->stack_top);
 	else
 		seq_printf(s, "%llu %llu %llu %llu %llu %llu %llu ", (unsigned long long)as->data_start,
 			   (unsigned long long)as->data_end, (unsigned long long)as->brk_start,
@@ -150,7 +150,8 @@ int proc_show_stat(struct seqbuf *s, const struct proc_target *t)
 	take_snapshot(t, &v);
 	tty_process_info(p, &tty_nr, &tpgid);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u ", t->is_thread ? task->tid : p->pid, task->name,
-		   state_letters[v.state], v.ppid, v.pgid, v.sid, tty_nr, tpgid, p->has_execed ? 0x400000u : 0x400040u);
+		   state_letters[v.state], v.ppid, v.pgid, v.sid, tty_nr, tpgid,
+		   p->has_execed ? 0x400000u : 0x400040u);
 	seq_printf(s, "%llu %llu %llu %llu %llu %llu %lld %lld ", (unsigned long long)v.min_flt,
 		   (unsigned long long)v.children_min_flt, (unsigned long long)v.maj_flt,
 		   (unsigned long long)v.children_maj_flt, ticks(v.times.user_ns), ticks(v.times.system_ns),
@@ -161,9 +162,10 @@ int proc_show_stat(struct seqbuf *s, const struct proc_target *t)
 		   (unsigned long long)p->rlimits[RLIMIT_RSS].cur);
 	put_addresses(s, t, 0);
 	/* The first 31 signals, as old programs expect them. */
-	seq_printf(s, "%llu %llu %llu %llu %u 0 0 %d 0 %d %d 0 0 0 ", (unsigned long long)(v.pending & 0x7fffffff),
-		   (unsigned long long)(v.blocked & 0x7fffffff), (unsigned long long)(v.ignored & 0x7fffffff),
-		   (unsigned long long)(v.caught & 0x7fffffff), v.state == TASK_SLEEPING || v.state == TASK_BLOCKED,
+	seq_printf(s, "%llu %llu %llu %llu %u 0 0 %d 0 %d %d 0 0 0 ",
+		   (unsigned long long)(v.pending & 0x7fffffff), (unsigned long long)(v.blocked & 0x7fffffff),
+		   (unsigned long long)(v.ignored & 0x7fffffff), (unsigned long long)(v.caught & 0x7fffffff),
+		   v.state == TASK_SLEEPING || v.state == TASK_BLOCKED,
 		   t->is_thread && task != p->leader ? -1 : p->exit_signal, task->priority, task->policy);
 	put_addresses(s, t, 1);
 	seq_printf(s, "%d\n", proc_may_inspect(task) && v.state == TASK_ZOMBIE ? p->exit_status : 0);
@@ -179,8 +181,9 @@ int proc_show_statm(struct seqbuf *s, const struct proc_target *t)
 		proc_mem_sizes(as, &m);
 		aspace_put(as);
 	}
-	seq_printf(s, "%llu %llu 0 %llu 0 %llu 0\n", (unsigned long long)m.total, (unsigned long long)m.resident,
-		   (unsigned long long)m.code, (unsigned long long)(m.data + m.stack));
+	seq_printf(s, "%llu %llu 0 %llu 0 %llu 0\n", (unsigned long long)m.total,
+		   (unsigned long long)m.resident, (unsigned long long)m.code,
+		   (unsigned long long)(m.data + m.stack));
 	return 0;
 }
 
@@ -194,7 +197,8 @@ static void put_ids(struct seqbuf *s, const struct proc_target *t, const struct 
 	seq_printf(s, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", v->tgid, id, v->ppid);
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
 	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
-	seq_printf(s, "FDSize:\t%u\nGroups:\t", t->task->files != NULL ? fdtable_capacity(t->task->files) : 0);
+	seq_printf(s, "FDSize:\t%u\nGroups:\t",
+		   t->task->files != NULL ? fdtable_capacity(t->task->files) : 0);
 	for (unsigned i = 0; i < c->nr_groups; i++)
 		seq_printf(s, "%u ", c->groups[i]);
 	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", v->tgid, id, v->pgid, v->sid);
@@ -232,18 +236,23 @@ static void put_signals(struct seqbuf *s, const struct proc_target *t, const str
 {
 	seq_printf(s, "Threads:\t%u\nSigQ:\t%u/%llu\n", v->nr_threads, v->nr_queued,
 		   (unsigned long long)t->process->rlimits[RLIMIT_SIGPENDING].cur);
-	seq_printf(s, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
-		   (unsigned long long)v->pending, (unsigned long long)v->shared_pending, (unsigned long long)v->blocked,
-		   (unsigned long long)v->ignored, (unsigned long long)v->caught);
+	seq_printf(
+		s,
+		"SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+		(unsigned long long)v->pending, (unsigned long long)v->shared_pending,
+		(unsigned long long)v->blocked, (unsigned long long)v->ignored,
+		(unsigned long long)v->caught);
 }
 
 static void put_capabilities(struct seqbuf *s, const struct task *task)
 {
 	const struct cred *c = &task->cred;
 
-	seq_printf(s, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		   (unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted,
-		   (unsigned long long)c->cap_effective, 0x1ffffffffffull, 0ull);
+	seq_printf(
+		s,
+		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
+		(unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted,
+		(unsigned long long)c->cap_effective, 0x1ffffffffffull, 0ull);
 	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", task->no_new_privs);
 }
 

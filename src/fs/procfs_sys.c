@@ -12,7 +12,10 @@
 
 #define DIR(title, entries) {.name = title, .mode = S_IFDIR | 0555, .children = entries}
 /* A constant: its text, newline included. */
-#define CONSTANT(title, text) {.name = title, .mode = S_IFREG | 0444, .show = show_constant, .data = text "\n"}
+#define CONSTANT(title, text)                                                                                \
+	{                                                                                                    \
+		.name = title, .mode = S_IFREG | 0444, .show = show_constant, .data = text "\n"              \
+	}
 
 static int show_constant(struct seqbuf *s, const struct proc_target *t);
 

@@ -75,7 +75,8 @@ static void pty_flush_output(struct tty *tty)
 
 static void pty_flow(struct tty *tty, bool is_stopped)
 {
-	packet_note(tty_pty(tty), is_stopped ? TIOCPKT_START : TIOCPKT_STOP, is_stopped ? TIOCPKT_STOP : TIOCPKT_START);
+	packet_note(tty_pty(tty), is_stopped ? TIOCPKT_START : TIOCPKT_STOP,
+		    is_stopped ? TIOCPKT_STOP : TIOCPKT_START);
 }
 
 static void pty_input_taken(struct tty *tty) { waitq_wake_all(&tty_pty(tty)->write_waitq); }

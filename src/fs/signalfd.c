@@ -21,12 +21,15 @@ struct signalfd {
 
 static const struct file_ops signalfd_fops;
 
-static bool is_pending(const struct signalfd *s) { return (signal_pending_set(current_task()) & s->mask) != 0; }
+static bool is_pending(const struct signalfd *s)
+{
+	return (signal_pending_set(current_task()) & s->mask) != 0;
+}
 
 static void convert(const struct linux_siginfo *info, struct linux_signalfd_siginfo *out)
 {
-	*out = (struct linux_signalfd_siginfo){.ssi_signo = (uint32_t)info->signo, .ssi_errno = info->errno_value,
-					       .ssi_code = info->code};
+	*out = (struct linux_signalfd_siginfo){
+		.ssi_signo = (uint32_t)info->signo, .ssi_errno = info->errno_value, .ssi_code = info->code};
 	switch (info->code) {
 	case SI_TIMER:
 		out->ssi_tid = (uint32_t)info->timer.tid;

@@ -10,7 +10,10 @@
 #include "mm/usercopy.h"
 #include "sched/task.h"
 
-static int64_t put_user(uint64_t arg, const void *value, size_t size) { return copy_to_user(uaddr(arg), value, size); }
+static int64_t put_user(uint64_t arg, const void *value, size_t size)
+{
+	return copy_to_user(uaddr(arg), value, size);
+}
 static int64_t put_int(uint64_t arg, int value) { return put_user(arg, &value, sizeof(value)); }
 
 /* ---- attributes ---------------------------------------------------------- */
@@ -110,10 +113,8 @@ static int64_t flow(struct tty *tty, uint64_t arg)
 	if (err != 0)
 		return err;
 	spin_lock(&tty->lock);
-	if (arg == TCOOFF)
-		ldisc_stop_output(&tty->ld);
-	else if (arg == TCOON)
-		ldisc_start_output(&tty->ld);
+	if (arg == TCOOFF || arg == TCOON)
+		ldisc_hold_output(&tty->ld, arg == TCOOFF);
 	else if (cc[arg == TCIOFF ? VSTOP : VSTART] != 0)
 		(void)tty->driver->output(tty, (const char *)&cc[arg == TCIOFF ? VSTOP : VSTART], 1);
 	spin_unlock(&tty->lock);
@@ -215,7 +216,8 @@ int64_t tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg, bool is_master)
 	case FIONREAD:
 		return input_count(tty, arg);
 	case TIOCOUTQ:
-		return put_int(arg, tty->driver->pending_output == NULL ? 0 : (int)tty->driver->pending_output(tty));
+		return put_int(
+			arg, tty->driver->pending_output == NULL ? 0 : (int)tty->driver->pending_output(tty));
 	case TIOCSTI:
 		return -EIO; /* as Linux with dev.tty.legacy_tiocsti = 0 */
 	case TIOCEXCL:

@@ -1,7 +1,7 @@
 /*
- * Local sockets, unix(7): life, names, connections, the file operations. The data
- * goes through unix_transfer.c; cycles of sockets in flight are unix_collect.c's.
- * Owns struct unix_socket, the list of bound ones and the list of all.
+ * Local sockets, unix(7): life, connections, the file operations. Names are
+ * unix_name.c's, the data goes through unix_transfer.c; unix_collect.c finds cycles.
+ * Owns struct unix_socket and the list of all.
  * Lock: unix_lock. Invariant: the peers of a connection point at each other until
  * one is closed; then the other one's peer is NULL and both directions are shut.
  */
@@ -11,7 +11,6 @@
 #include "abi/ioctl.h"
 #include "fs/poll.h"
 #include "lib/assert.h"
-#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/kmalloc.h"
 #include "mm/usercopy.h"
@@ -19,11 +18,9 @@
 #include "syscall/syscall.h"
 
 #define BUFFER_DEFAULT 212992u
-#define SUN_FAMILY_BYTES offsetof(struct linux_sockaddr_un, sun_path)
 
 struct spinlock unix_lock = SPINLOCK_INIT;
 struct list unix_all = LIST_INIT(unix_all);
-static struct list bound = LIST_INIT(bound);
 static struct superblock *sockfs;
 
 static const struct file_ops unix_fops;
@@ -40,7 +37,10 @@ struct linux_ucred unix_current_cred(void)
 	return (struct linux_ucred){current_process()->pid, c->euid, c->egid};
 }
 
-uint64_t unix_deadline(uint64_t timeout_ns) { return timeout_ns == 0 ? WAIT_FOREVER : arch_time_ns() + timeout_ns; }
+uint64_t unix_deadline(uint64_t timeout_ns)
+{
+	return timeout_ns == 0 ? WAIT_FOREVER : arch_time_ns() + timeout_ns;
+}
 
 /* ---- life ------------------------------------------------------------------ */
 
@@ -197,128 +197,7 @@ int unix_socket_pair(int type, unsigned flags, struct file *out[2])
 	return 0;
 }
 
-/* ---- names ----------------------------------------------------------------- */
-
-static bool is_abstract(const struct unix_address *a) { return a->len > SUN_FAMILY_BYTES && a->un.sun_path[0] == '\0'; }
-
-static struct unix_socket *find_abstract(const struct unix_address *a)
-{
-	struct unix_socket *s;
-
-	LIST_FOR_EACH(s, &bound, bound_link)
-		if (s->inode == NULL && s->address.len == a->len && memcmp(&s->address.un, &a->un, a->len) == 0)
-			return s;
-	return NULL;
-}
-
-static struct unix_socket *find_inode(const struct inode *inode)
-{
-	struct unix_socket *s;
-
-	LIST_FOR_EACH(s, &bound, bound_link)
-		if (s->inode == inode)
-			return s;
-	return NULL;
-}
-
-/* By a name in the file system, which one must be allowed to write to. */
-static int find_path(const struct unix_address *a, struct unix_socket **out)
-{
-	struct path path;
-	int err = path_lookup(AT_FDCWD, a->un.sun_path, LOOKUP_FOLLOW, &path);
-
-	if (err != 0)
-		return err;
-	err = vfs_permission(path.dentry->inode, MAY_WRITE);
-	if (err == 0) {
-		*out = find_inode(path.dentry->inode);
-		if (*out == NULL)
-			err = -ECONNREFUSED;
-		else
-			unix_socket_get(*out);
-	}
-	path_put(&path);
-	return err;
-}
-
-int unix_find(const struct unix_address *address, int type, struct unix_socket **out)
-{
-	int err = 0;
-
-	if (is_abstract(address)) {
-		*out = find_abstract(address);
-		if (*out == NULL)
-			return -ECONNREFUSED;
-		unix_socket_get(*out);
-	} else {
-		err = find_path(address, out);
-	}
-	if (err == 0 && (*out)->type != type) {
-		unix_socket_put(*out);
-		err = -EPROTOTYPE;
-	}
-	return err;
-}
-
-static void bind_to(struct unix_socket *s, const struct unix_address *address, struct inode *inode)
-{
-	spin_lock(&unix_lock);
-	s->address = *address;
-	s->inode = inode;
-	list_add_tail(&bound, &s->bound_link);
-	spin_unlock(&unix_lock);
-}
-
-/* A free abstract name of five hexadecimal digits. */
-static int autobind(struct unix_socket *s)
-{
-	static uint32_t next;
-	struct unix_address a = {.un.sun_family = AF_UNIX, .len = SUN_FAMILY_BYTES + 6};
-
-	for (uint32_t tries = 0; tries < 0x100000; tries++) {
-		ksnprintf(a.un.sun_path + 1, 6, "%05x", next++ & 0xfffff);
-		if (find_abstract(&a) == NULL) {
-			bind_to(s, &a, NULL);
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-static int bind_path(struct unix_socket *s, const struct unix_address *address)
-{
-	struct unix_address full = *address;
-	struct path path;
-	int err;
-
-	full.len = (uint32_t)(SUN_FAMILY_BYTES + strlen(full.un.sun_path) + 1);
-	err = vfs_mknodat(AT_FDCWD, full.un.sun_path, S_IFSOCK | 0777, 0);
-	if (err != 0)
-		return err == -EEXIST ? -EADDRINUSE : err;
-	err = path_lookup(AT_FDCWD, full.un.sun_path, 0, &path);
-	if (err != 0)
-		return err;
-	inode_get(path.dentry->inode);
-	bind_to(s, &full, path.dentry->inode);
-	path_put(&path);
-	return 0;
-}
-
-int unix_bind(struct unix_socket *s, const struct unix_address *address)
-{
-	if (address->un.sun_family != AF_UNIX || address->len < SUN_FAMILY_BYTES)
-		return -EINVAL;
-	if (s->address.len > SUN_FAMILY_BYTES)
-		return -EINVAL;
-	if (address->len == SUN_FAMILY_BYTES)
-		return autobind(s);
-	if (!is_abstract(address))
-		return bind_path(s, address);
-	if (find_abstract(address) != NULL)
-		return -EADDRINUSE;
-	bind_to(s, address, NULL);
-	return 0;
-}
+/* ---- connections ----------------------------------------------------------- */
 
 int unix_peer_address(struct unix_socket *s, struct unix_address *out)
 {
@@ -327,8 +206,6 @@ int unix_peer_address(struct unix_socket *s, struct unix_address *out)
 	*out = s->peer->address;
 	return 0;
 }
-
-/* ---- connections ----------------------------------------------------------- */
 
 int unix_listen(struct unix_socket *s, int backlog)
 {

@@ -21,7 +21,8 @@
 static size_t packet_cost(const struct unix_packet *p) { return sizeof(*p) + p->capacity; }
 
 /* With the bytes from m's uio. -ENOMEM, -EFAULT. */
-static int packet_create(struct unix_socket *sender, struct unix_message *m, size_t n, struct unix_packet **out)
+static int packet_create(struct unix_socket *sender, struct unix_message *m, size_t n,
+			 struct unix_packet **out)
 {
 	struct unix_packet *p = kmalloc(sizeof(*p) + n);
 	int err;
@@ -119,7 +120,8 @@ static bool may_wait(const struct file *file, const struct unix_message *m)
 	return (file->flags & O_NONBLOCK) == 0 && (m->flags & MSG_DONTWAIT) == 0;
 }
 
-static int wait_space(struct file *file, struct unix_socket *s, const struct unix_message *m, uint64_t deadline_ns)
+static int wait_space(struct file *file, struct unix_socket *s, const struct unix_message *m,
+		      uint64_t deadline_ns)
 {
 	int err;
 
@@ -264,7 +266,8 @@ static bool has_news(const struct unix_socket *s)
 }
 
 /* 0: the queue is not empty; 1: end of file; or a negative errno. */
-static int wait_packet(struct file *file, struct unix_socket *s, const struct unix_message *m, uint64_t deadline_ns)
+static int wait_packet(struct file *file, struct unix_socket *s, const struct unix_message *m,
+		       uint64_t deadline_ns)
 {
 	int err = 0;
 
@@ -308,7 +311,8 @@ static int take_ancillary(const struct unix_socket *s, struct unix_packet *p, st
 }
 
 /* Bytes of one packet with other ancillary data are not mixed into one read. */
-static bool may_continue(const struct unix_socket *s, const struct unix_packet *p, const struct unix_message *m)
+static bool may_continue(const struct unix_socket *s, const struct unix_packet *p,
+			 const struct unix_message *m)
 {
 	return m->rights == NULL && p->rights == NULL && (!s->passes_cred || same_cred(&p->cred, &m->cred));
 }

@@ -126,6 +126,7 @@ void machine_boot(const struct options *given)
 	boot_console();
 	boot.cmdline = "";
 	boot.realtime_ns = host_realtime_ns();
+	boot.initrd_name = options->initrd;
 	boot.init_path = options->argv[0];
 	boot.init_argv = options->argv;
 	boot.init_envp = options->envp;

@@ -28,9 +28,38 @@ void console_set_fd(int in, int out)
 	output_fd = out;
 }
 
+/*
+ * While the terminal is not raw it makes "\r\n" of "\n", and so has our line discipline: takes out the returns
+ * that come before a newline. A return at the end of a piece waits for the next one.
+ */
+static void write_cooked(int fd, const char *buf, size_t size_bytes)
+{
+	static bool has_return;
+
+	while (size_bytes > 0) {
+		const char *end;
+		size_t n;
+
+		if (has_return && buf[0] != '\n')
+			host_write_all(fd, "\r", 1);
+		end = memchr(buf, '\r', size_bytes);
+		n = end != NULL ? (size_t)(end - buf) : size_bytes;
+		host_write_all(fd, buf, n);
+		has_return = end != NULL;
+		n += has_return;
+		buf += n;
+		size_bytes -= n;
+	}
+}
+
 void arch_console_write(const char *buf, size_t size_bytes)
 {
-	host_write_all(output_fd >= 0 ? output_fd : STDERR, buf, size_bytes);
+	int fd = output_fd >= 0 ? output_fd : STDERR;
+
+	if (is_raw)
+		host_write_all(fd, buf, size_bytes);
+	else
+		write_cooked(fd, buf, size_bytes);
 }
 
 /* Characters, end of file or an error from the terminal. */
@@ -75,19 +104,27 @@ void arch_console_size(unsigned *rows, unsigned *columns)
 	}
 }
 
+/*
+ * While the terminal is not raw its own line discipline has echoed the keys and made signals of them. Where no
+ * process has taken the console as its terminal, the first program's group is meant.
+ */
+static void signal_foreground(int sig)
+{
+	int pgrp = tty_console()->pgrp;
+
+	signal_send_pgrp(pgrp != 0 ? pgrp : 1, sig, NULL);
+}
+
 void console_signals(unsigned pending)
 {
 	if ((pending & HOST_CONTINUED) != 0 && is_raw)
 		host_tty_raw(input_fd);
 	if ((pending & (HOST_WINCH | HOST_CONTINUED)) != 0)
 		console_resized();
-	if ((pending & (HOST_INTERRUPT | HOST_QUIT)) != 0 && input_fd < 0)
-		machine_stop((pending & HOST_INTERRUPT) != 0 ? SIGINT : SIGQUIT);
-	/* While the terminal is not raw its own line discipline has echoed the keys and made signals of them. */
 	if ((pending & HOST_INTERRUPT) != 0)
-		signal_send_pgrp(tty_console()->pgrp, SIGINT, NULL);
+		signal_foreground(SIGINT);
 	if ((pending & HOST_QUIT) != 0)
-		signal_send_pgrp(tty_console()->pgrp, SIGQUIT, NULL);
+		signal_foreground(SIGQUIT);
 }
 
 /* A raw terminal needs the carriage returns that it does not make itself. */

@@ -6,7 +6,7 @@
 
 /* HOST_WINCH, HOST_INTERRUPT ... have come. */
 void console_signals(unsigned pending);
-/* The host asks us to end (SIGTERM, SIGHUP, Ctrl-C without a terminal): in order, with status 128 + signal. */
+/* The host asks us to end (SIGTERM, SIGHUP): in order, with status 128 + signal. */
 NORETURN void machine_stop(int signal);
 void machine_child_ended(void);
 void irq_init(void);

@@ -138,6 +138,9 @@ static void sync_page(struct stub *s, struct tlb_chunk *c, unsigned slot)
 	struct pt_entry e;
 	unsigned rights = pt->ops->lookup(pt, va, &e) ? host_rights(&e) : 0;
 
+	/* Another frame that nobody has used yet: its first use must be seen. */
+	if (rights != 0 && c->pfn[slot] != e.pfn.raw && !e.accessed)
+		rights = 0;
 	if (rights == 0) {
 		stub_op_unmap(s, va, va + PAGE_SIZE);
 		release(c, bit);

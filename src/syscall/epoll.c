@@ -75,7 +75,8 @@ static int64_t wait_events(const uint64_t args[6], uint64_t deadline_ns)
 	epoll = fd_get_io((int)args[0]);
 	if (epoll == NULL)
 		return -EBADF;
-	result = file_is_epoll(epoll) ? epoll_wait_events(epoll, args[1], (unsigned)max, deadline_ns) : -EINVAL;
+	result = file_is_epoll(epoll) ? epoll_wait_events(epoll, args[1], (unsigned)max, deadline_ns)
+				      : -EINVAL;
 	file_put(epoll);
 	return result;
 }

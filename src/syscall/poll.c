@@ -47,7 +47,8 @@ static void targets_get(struct poll_target *targets, const struct linux_pollfd *
 	}
 }
 
-static int put_revents(uint64_t user, struct linux_pollfd *fds, const struct poll_target *targets, unsigned nr)
+static int put_revents(uint64_t user, struct linux_pollfd *fds, const struct poll_target *targets,
+		       unsigned nr)
 {
 	for (unsigned i = 0; i < nr; i++)
 		fds[i].revents = (int16_t)targets[i].got;

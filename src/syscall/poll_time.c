@@ -80,7 +80,8 @@ void poll_put_remaining_timespec(uint64_t user, uint64_t deadline_ns)
 void poll_put_remaining_timeval(uint64_t user, uint64_t deadline_ns)
 {
 	uint64_t left = remaining_ns(deadline_ns);
-	struct linux_timeval t = {(int64_t)(left / NSEC_PER_SEC), (int64_t)(left % NSEC_PER_SEC / NSEC_PER_USEC)};
+	struct linux_timeval t = {(int64_t)(left / NSEC_PER_SEC),
+				  (int64_t)(left % NSEC_PER_SEC / NSEC_PER_USEC)};
 
 	if (user != 0)
 		(void)!copy_to_user(uaddr(user), &t, sizeof(t));

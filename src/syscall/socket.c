@@ -276,7 +276,10 @@ static int set_timeout(uint64_t user, uint64_t len, uint64_t *timeout_ns)
 }
 
 /* As Linux: twice what was asked for, within limits. */
-static uint32_t buffer_size(int value) { return MIN(MAX(2 * (uint64_t)MAX(value, 0), BUFFER_MIN), BUFFER_MAX); }
+static uint32_t buffer_size(int value)
+{
+	return MIN(MAX(2 * (uint64_t)MAX(value, 0), BUFFER_MIN), BUFFER_MAX);
+}
 
 static int set_option(struct unix_socket *s, int name, uint64_t user, uint64_t len)
 {

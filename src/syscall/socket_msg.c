@@ -66,9 +66,11 @@ static int cred_get(const uint8_t *data, size_t size_bytes, struct linux_ucred *
 	memcpy(&u, data, sizeof(u));
 	if (u.pid != current_process()->pid && !((c->cap_effective >> CAP_SYS_ADMIN) & 1))
 		return -EPERM;
-	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid && !((c->cap_effective >> CAP_SETUID) & 1))
+	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid &&
+	    !((c->cap_effective >> CAP_SETUID) & 1))
 		return -EPERM;
-	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid && !((c->cap_effective >> CAP_SETGID) & 1))
+	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid &&
+	    !((c->cap_effective >> CAP_SETGID) & 1))
 		return -EPERM;
 	*out = u;
 	return 0;
@@ -151,7 +153,9 @@ static int control_put(struct control_out *c, int type, const void *data, size_t
 /* Installs as many of the files as there is room for descriptors to be told; the others are closed. */
 static int rights_put(struct control_out *c, struct unix_rights *r, bool close_on_exec)
 {
-	uint64_t room = c->left < sizeof(struct linux_cmsghdr) ? 0 : (c->left - sizeof(struct linux_cmsghdr)) / sizeof(int);
+	uint64_t room = c->left < sizeof(struct linux_cmsghdr)
+				? 0
+				: (c->left - sizeof(struct linux_cmsghdr)) / sizeof(int);
 	int fds[SCM_MAX_FD];
 	unsigned nr = 0;
 

@@ -783,11 +783,11 @@ def main():
     if BUSYBOX is None:
         print("skipped: no busybox on this machine (Debian: busybox-static)")
         return 77
-    runcase.become_subreaper()
+    runcase.become_test_runner()
     failed = skipped = 0
     names = args.names or list(TESTS)
     for name in names:
-        world = World(shlex.split(args.levitate), shlex.split(args.levitate_args))
+        world = World(runcase.split_command(args.levitate), shlex.split(args.levitate_args))
         try:
             TESTS[name](world)
             print(f"PASS {name}")

@@ -55,9 +55,12 @@ def main():
     parser.add_argument("--timeout", type=float, default=400)
     parser.add_argument("attacks", nargs="*")
     args = parser.parse_args()
-    runcase.become_subreaper()
+    runcase.become_test_runner()
     problems = []
-    if "--tame" not in args.program_args and not runcase.is_isolated(shlex.split(args.levitate)):
+    if shutil.which("busybox") is None:
+        print("skipped: no busybox on this machine (Debian: busybox-static)")
+        return 77
+    if "--tame" not in args.program_args and not runcase.is_isolated(runcase.split_command(args.levitate)):
         print("not tried: the guest sees the host's /tmp, so the attacks would be on the host")
         return 1
 
@@ -79,7 +82,7 @@ def main():
                                 capture_output=True, text=True).stdout.split()
         before = [state_of_file(c) for c in canaries], state_of_process(victim.pid)
 
-        command = shlex.split(args.levitate) + [
+        command = runcase.split_command(args.levitate) + [
             "run", "--memory", args.memory, "--bind", f"{inside}:{inside}",
             *shlex.split(args.levitate_args), "--", program, *guest_args,
             "--victim", str(victim.pid), "--canary", canaries[0], *args.attacks]

@@ -51,9 +51,17 @@ def time_scale():
     return float(os.environ.get("LEVITATE_TEST_TIME_SCALE", "1"))
 
 
-def become_subreaper():
-    """Let orphans of what we start become our children, so none is missed."""
+def become_test_runner():
+    """Let orphans of what we start become our children, so none is missed, and
+    clean up when asked to end."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def split_command(text):
+    """A command line as words; the tests run elsewhere, so paths become absolute."""
+    return [os.path.abspath(word) if "/" in word and os.path.exists(word) else word
+            for word in shlex.split(text)]
 
 
 def children_of(pid, with_zombies=False):
@@ -341,7 +349,7 @@ def compare(case, stage, levitate, extra_args, show):
 
 def run_share(cases, busybox, levitate, extra_args, show):
     """Run a share of the cases in this process; yields (verdict, text)."""
-    become_subreaper()
+    become_test_runner()
     stage = Stage(busybox)
     try:
         return [compare(case, stage, levitate, extra_args, show)
@@ -366,7 +374,7 @@ def main():
         print("skipped: no busybox on this machine (Debian: busybox-static)")
         return SKIP
     cases = [Case(path) for path in args.cases]
-    levitate = shlex.split(args.levitate)
+    levitate = split_command(args.levitate)
     extra = shlex.split(args.levitate_args)
 
     if args.jobs == 1 and len(cases) == 1:

@@ -10,11 +10,11 @@ terminal.  Exit status: 0 passed, 1 failed, 77 skipped.
 
 import argparse
 import fcntl
+import hashlib
 import os
 import pty
 import re
 import select
-import shlex
 import shutil
 import signal
 import struct
@@ -424,7 +424,6 @@ def much_input(levitate):
             t.pump(0)
             time.sleep(0.005)
         t.send("\x04")
-        import hashlib
         t.wait_for(hashlib.md5(lines.encode()).hexdigest())
         check(t.end() == 0, f"status {t.status}")
         t.check_restored()
@@ -443,11 +442,11 @@ def main():
     if BUSYBOX is None:
         print("skipped: no busybox on this machine (Debian: busybox-static)")
         return 77
-    runcase.become_subreaper()
+    runcase.become_test_runner()
     failed = 0
     for name in args.names or TESTS:
         try:
-            TESTS[name](shlex.split(args.levitate))
+            TESTS[name](runcase.split_command(args.levitate))
             print(f"PASS {name}")
         except Failure as failure:
             failed += 1

@@ -153,7 +153,7 @@ static void check_cell(unsigned prot, unsigned access, const char *how)
 	int r = guest_access(&g, DATA_VA, access, NULL);
 
 	if (want == ALLOWED ? r != 0 : want == REFUSED ? r != -EACCES : r != 0 && r != -EACCES) {
-		kprintf("# %s prot %c%c%c, access %u: result %d\n", how, prot & PROT_READ ? 'r' : '-',
+		say("# %s prot %c%c%c, access %u: result %d\n", how, prot & PROT_READ ? 'r' : '-',
 			prot & PROT_WRITE ? 'w' : '-', prot & PROT_EXEC ? 'x' : '-', access, r);
 		CHECK(!"the permission matrix holds");
 	}

@@ -162,9 +162,9 @@ static void test_timer_interrupts_a_loop(void)
 static void test_timer_around_entry(void)
 {
 	REQUIRE(begin());
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < 4000; i++) {
 		frame_init_user(&g.frame, GUEST_PC(guest_spin), DATA_VA);
-		arch_timer_set(arch_time_ns() + i * 5000);
+		arch_timer_set(arch_time_ns() + i % 97 * 300);
 		CHECK(guest_run(&g).kind == EVENT_INTERRUPT);
 	}
 	end();

@@ -24,6 +24,8 @@ struct contract_test {
 };
 extern const struct contract_test cpu_tests[], user_tests[], mmu_tests[]; /* the last has no name */
 
+/* Prints on the console. */
+void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void check_failed(const char *file, int line, const char *what);
 #define CHECK(cond) ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))
 /* For what a test cannot go on without. */
