@@ -163,6 +163,18 @@ static void start_sibling(void)
 		give_up("fork of the sibling");
 	if (sibling_pid == 0)
 		sibling_body();
+	close(sibling_to[0]);
+	close(sibling_from[1]);
+}
+
+/* The sibling is dead or ill: say so once, and give the next attack a new one. */
+static void replace_sibling(void)
+{
+	close(sibling_to[1]);
+	close(sibling_from[0]);
+	kill(sibling_pid, SIGKILL);
+	waitpid(sibling_pid, NULL, 0);
+	start_sibling();
 }
 
 /* Is everything still as it should be? Otherwise what is not. */
@@ -232,13 +244,16 @@ static int survive(const struct attack *attack)
 	/* The group may have left members behind; none of them is our child. */
 	for (int i = 0; i < 200 && kill(-pid, SIGKILL) == 0; i++)
 		sleep_ms(5);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		continue;
+	/* If this process is the first one, the attack's orphans are its children now. */
+	for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0;)
+		if (dead == sibling_pid)
+			break;
 	if (options.verbose)
 		show_status(attack->name, status);
 	const char *broken = what_is_broken();
 	if (broken != NULL) {
 		say("BROKEN after %s: %s\n", attack->name, broken);
+		replace_sibling();
 		return 0;
 	}
 	say("survived: %s\n", attack->name);
@@ -277,6 +292,7 @@ UNUSED static int hostile_main(int argc, char **argv, const struct attack *attac
 		else
 			return 2;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	if (!list)
 		start_sibling();
 	for (size_t a = 0; a < nr_attacks; a++) {

@@ -18,7 +18,7 @@ int kvsnprintf(char *buf, size_t size, const char *fmt, va_list args);
 
 /*
  * Messages of the kernel itself. Both go to the kernel's log, a ring of the last
- * 64 KiB that syslog(2) and /proc/kmsg read; kprintf() also shows them at once on
+ * 64 KiB that syslog(2) reads; kprintf() also shows them at once on
  * the machine's log (arch_log_write): for what the user must see.
  */
 void klog(const char *fmt, ...) PRINTF_LIKE(1, 2);

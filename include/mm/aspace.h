@@ -86,8 +86,7 @@ struct mmap_args {
 	struct file *file; /* NULL: anonymous. The VMA takes a reference of its own. */
 	uint64_t offset;
 };
-/* mmap(2): returns the address or a negative errno as the man page says (access modes checked by the caller).
- */
+/* mmap(2): the address or a negative errno as the man page says (access modes are the caller's to check). */
 int64_t aspace_mmap(struct aspace *as, const struct mmap_args *args);
 int aspace_munmap(struct aspace *as, uint64_t addr, uint64_t length_bytes);
 int aspace_mprotect(struct aspace *as, uint64_t addr, uint64_t length_bytes, uint32_t prot);

@@ -25,8 +25,7 @@ struct filemap_ops {
 	 * backing store. Returns 0 or a negative errno. NULL: pages start as zeroes (tmpfs).
 	 */
 	int (*read_pages)(struct filemap *map, uint64_t index, void *const pages[], unsigned nr_pages);
-	/* Writes one page's valid bytes back. NULL: never written back; without read_pages, not reclaimable.
-	 */
+	/* Writes one page's valid bytes back. NULL: never; without read_pages too, pages are not reclaimable. */
 	int (*write_page)(struct filemap *map, uint64_t index, const void *page, size_t size_bytes);
 };
 
@@ -71,8 +70,7 @@ int64_t filemap_write(struct filemap *map, uint64_t offset, const void *buf, siz
  * tail. -ENOMEM: the size is unchanged.
  */
 int filemap_truncate(struct filemap *map, uint64_t size_bytes);
-/* Zeroes [offset, offset + size), by dropping whole pages where the cache is the file. -ENOMEM, read errors.
- */
+/* Zeroes [offset, offset + size); where the cache is the file, drops whole pages. -ENOMEM, read errors. */
 int filemap_punch(struct filemap *map, uint64_t offset, uint64_t size_bytes);
 /*
  * Writes dirty pages back; the first error. A page that is mapped stays dirty, for it may

@@ -33,8 +33,7 @@ struct pt {
 	const struct pt_ops *ops;
 	pfn_t root;
 	uint64_t nr_pages; /* pages mapped (RSS), O(1) */
-	/* Leaf tables written to by faults lately, most recent first, as va >> leaf span: fork looks there.
-	 */
+	/* Leaf tables written to by faults lately, most recent first, as va / span: fork looks there. */
 	uint64_t hot_spans[PT_HOT_SPANS];
 	unsigned nr_hot_spans;
 };
@@ -162,8 +161,7 @@ struct pt_ops {
 	/* The next three need a path that own() has made private. */
 	/* Fills nr absent slots of one leaf table; takes over a reference of each frame. */
 	void (*map)(struct pt *pt, uint64_t va, const pfn_t *pfns, unsigned nr, prot_t prot, unsigned attrs);
-	/* Puts another frame (its reference is taken over) where a page is; the old one goes to the gather.
-	 */
+	/* Puts another frame, whose reference it takes over, where a page is; the old one goes to the gather. */
 	void (*replace)(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsigned attrs,
 			struct pt_gather *g);
 	/* Changes rights and adds attributes of a page in place. */
@@ -207,8 +205,7 @@ struct pt_visit {
 };
 struct pt_visitor {
 	bool (*fn)(const struct pt_visit *v, void *arg);
-	/* May be NULL. After a table's slots: the sum of pages beneath them (pages() of subtables, 1 for a
-	 * page). */
+	/* May be NULL. After a table's slots: the sum of the pages beneath them. */
 	void (*table_end)(pfn_t table, unsigned level, uint64_t nr_pages, void *arg);
 	void *arg;
 };

@@ -146,10 +146,8 @@ static bool receive_canonical(struct ldisc *ld, uint8_t c)
 	} else if (is_cc(ld, c, VREPRINT) && is_extended && has_lflag(ld, ECHO)) {
 		reprint(ld, c);
 	} else if (c == '\n') {
-		if (has_lflag(ld, ECHO) || has_lflag(ld, ECHONL)) {
-			ldisc_finish_erasing(ld);
+		if (has_lflag(ld, ECHO) || has_lflag(ld, ECHONL))
 			ldisc_echo_raw(ld, '\n');
-		}
 		receive_line_end(ld, c);
 	} else if (is_cc(ld, c, VEOF)) {
 		receive_line_end(ld, CC_DISABLED);

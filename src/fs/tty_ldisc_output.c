@@ -153,7 +153,7 @@ void ldisc_echo_char(struct ldisc *ld, uint8_t c)
 void ldisc_finish_erasing(struct ldisc *ld)
 {
 	if (ld->is_erasing) {
-		ldisc_emit(ld, "/", 1);
+		ldisc_echo_raw(ld, '/');
 		ld->is_erasing = false;
 	}
 }
@@ -205,8 +205,7 @@ static void echo_erase(struct ldisc *ld, uint8_t c, uint8_t typed, unsigned nr_b
 {
 	if (has_lflag(ld, ECHOPRT)) {
 		if (!ld->is_erasing) {
-			ldisc_emit(ld, "\\", 1);
-			ld->column++;
+			ldisc_echo_raw(ld, '\\');
 			ld->is_erasing = true;
 		}
 		ldisc_echo_char(ld, c);

@@ -12,6 +12,7 @@
 #include "hostarch/options.h"
 #include "hostarch/stats.h"
 #include "hostarch/stubs.h"
+#include "hostarch/tools.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/aspace.h"
@@ -145,6 +146,8 @@ int arch_mount_root_host(void)
 	struct superblock *sb;
 	int r = hostfs_create(options->root, !options->is_root_writable, &sb);
 
+	if (r == 0 && !S_ISDIR(sb->root->inode->mode))
+		r = -ENOTDIR;
 	if (r == 0)
 		r = vfs_mount_root(sb, options->root, !options->is_root_writable);
 	if (r != 0)
@@ -174,6 +177,7 @@ static NORETURN void leave(int status)
 {
 	if (options->stats)
 		stats_write(stats_fd, options->stats_file != NULL);
+	tools_memory_ends();
 	host_exit(status);
 }
 

@@ -29,8 +29,8 @@ void console_set_fd(int in, int out)
 }
 
 /*
- * While the terminal is not raw it makes "\r\n" of "\n", and so has our line discipline: takes out the returns
- * that come before a newline. A return at the end of a piece waits for the next one.
+ * While the terminal is not raw it makes "\r\n" of "\n", and so has our line discipline: takes out the
+ * returns that come before a newline. A return at the end of a piece waits for the next one.
  */
 static void write_cooked(int fd, const char *buf, size_t size_bytes)
 {
@@ -105,8 +105,8 @@ void arch_console_size(unsigned *rows, unsigned *columns)
 }
 
 /*
- * While the terminal is not raw its own line discipline has echoed the keys and made signals of them. Where no
- * process has taken the console as its terminal, the first program's group is meant.
+ * While the terminal is not raw its own line discipline has echoed the keys and made signals of them. Where
+ * no process has taken the console as its terminal, the first program's group is meant.
  */
 static void signal_foreground(int sig)
 {

@@ -62,7 +62,8 @@ static void fiber_main(void *arg)
 	panic("a context function returned");
 }
 
-void arch_context_init(struct arch_context *ctx, void *stack, size_t size_bytes, void (*fn)(void *arg), void *arg)
+void arch_context_init(struct arch_context *ctx, void *stack, size_t size_bytes, void (*fn)(void *arg),
+		       void *arg)
 {
 	struct fiber *f = fiber_alloc();
 	uintptr_t top = ((uintptr_t)stack + size_bytes) & ~(uintptr_t)15;

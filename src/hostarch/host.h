@@ -55,11 +55,12 @@ enum host_pending {
 	HOST_CHILD = 2,     /* a stub has ended */
 	HOST_WINCH = 4,     /* the terminal's size has changed */
 	HOST_INTERRUPT = 8, /* SIGINT: Ctrl-C, while the terminal is not raw */
-	HOST_QUIT = 16,     /* SIGQUIT */
-	HOST_STOP = 32,     /* SIGTERM, SIGHUP: end in order */
+	HOST_QUIT = 16,     /* SIGQUIT: Ctrl-\\, likewise */
+	HOST_STOP = 32,     /* SIGTERM, SIGHUP, or SIGQUIT from a process: end in order */
 	HOST_CONTINUED = 64,
 };
 extern volatile unsigned host_pending;
+extern volatile int host_stop_signal; /* which one it was */
 unsigned host_pending_take(unsigned which);
 
 /* Pins the process to one CPU, installs the handlers. timeout_seconds: 0 none. */
@@ -69,8 +70,8 @@ uint64_t host_realtime_ns(void);
 /* The timer signal comes in delay_ns; 0: never. */
 void host_timer_set(uint64_t delay_ns);
 /*
- * Sleeps until a signal is noted, a descriptor is ready or timeout_ns passes (UINT64_MAX: never). events: in what
- * to wait for (POLLIN 1, POLLOUT 4), out what holds.
+ * Sleeps until a signal is noted, a descriptor is ready or timeout_ns passes (UINT64_MAX: never). events:
+ * what to wait for (POLLIN 1, POLLOUT 4); revents: what holds.
  */
 struct host_poll { int fd; short events, revents; };
 void host_idle(struct host_poll *fds, unsigned nr, uint64_t timeout_ns);
@@ -93,7 +94,7 @@ struct host_stream {
 };
 int host_stream_info(int fd, struct host_stream *out);
 /*
- * Moves data without ever sleeping and without changing the description's flags. -EAGAIN: nothing can be moved now.
+ * Moves data without ever sleeping and without changing the description's flags. -EAGAIN: not now.
  * offset UINT64_MAX: where the description stands.
  */
 int64_t host_stream_read(int fd, void *buf, size_t size_bytes);

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -32,8 +31,10 @@
 
 #define HANDLER_STACK_BYTES (256 * 1024)
 #define BACKTRACE_MAX 40
+#define NS_PER_SECOND 1000000000u
 
 volatile unsigned host_pending;
+volatile int host_stop_signal;
 
 static timer_t timer;
 static volatile struct timespec idle_timeout;
@@ -70,8 +71,6 @@ static void on_note(int sig)
 		note(HOST_WINCH, true);
 	else if (sig == SIGINT)
 		note(HOST_INTERRUPT, true);
-	else if (sig == SIGQUIT)
-		note(HOST_QUIT, true);
 	else if (sig == SIGCONT)
 		note(HOST_CONTINUED, true);
 	else
@@ -93,7 +92,18 @@ static void on_stop(int sig)
 {
 	if ((host_pending & HOST_STOP) != 0)
 		leave_at_once(128 + sig);
+	host_stop_signal = sig;
 	note(HOST_STOP, true);
+}
+
+/* From the terminal it is for the guest, from another process for us. */
+static void on_quit(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (info->si_code > 0)
+		note(HOST_QUIT, true);
+	else
+		on_stop(sig);
 }
 
 static void on_timeout(int sig)
@@ -143,6 +153,29 @@ static int install(int sig, void (*handler)(int))
 
 	sigfillset(&action.sa_mask);
 	return sigaction(sig, &action, NULL) == 0 ? 0 : -errno;
+}
+
+/* nohup, or a background job of a shell: what we were started to ignore stays ignored. */
+static bool is_ignored(int sig)
+{
+	struct sigaction old;
+
+	if (sigaction(sig, NULL, &old) != 0)
+		return false;
+	return (old.sa_flags & SA_SIGINFO) == 0 && old.sa_handler == SIG_IGN;
+}
+
+static int install_polite(int sig, void (*handler)(int))
+{
+	return is_ignored(sig) ? 0 : install(sig, handler);
+}
+
+static int install_quit_handler(void)
+{
+	struct sigaction action = {.sa_sigaction = on_quit, .sa_flags = SA_ONSTACK | SA_RESTART | SA_SIGINFO};
+
+	sigfillset(&action.sa_mask);
+	return is_ignored(SIGQUIT) || sigaction(SIGQUIT, &action, NULL) == 0 ? 0 : -errno;
 }
 
 static int install_crash_handlers(void)
@@ -208,14 +241,14 @@ static int timers_init(double timeout_seconds)
 
 int host_signal_init(double timeout_seconds)
 {
-	static const int noted[] = {SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGCONT};
+	static const int noted[] = {SIGCHLD, SIGWINCH, SIGCONT};
 	stack_t stack = {.ss_size = HANDLER_STACK_BYTES};
 	int error;
 
 	pin_to_this_cpu();
 	raise_descriptor_limit();
-	stack.ss_sp = mmap(NULL, HANDLER_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL) != 0)
+	stack.ss_sp = host_pages_alloc(HANDLER_STACK_BYTES);
+	if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0)
 		return -errno;
 	for (unsigned i = 0; i < sizeof(noted) / sizeof(noted[0]); i++) {
 		error = install(noted[i], on_note);
@@ -223,10 +256,11 @@ int host_signal_init(double timeout_seconds)
 			return error;
 	}
 	if ((error = install(SIGRTMIN, on_note)) != 0 || (error = install(SIGTERM, on_stop)) != 0 ||
-	    (error = install(SIGHUP, on_stop)) != 0 || (error = install(SIGALRM, on_timeout)) != 0 ||
-	    (error = install(SIGTSTP, on_suspend)) != 0 || (error = install(SIGPIPE, SIG_IGN)) != 0 ||
-	    (error = install(SIGXFSZ, SIG_IGN)) != 0 ||
-	    (error = install_crash_handlers()) != 0)
+	    (error = install(SIGALRM, on_timeout)) != 0 || (error = install(SIGPIPE, SIG_IGN)) != 0 ||
+	    (error = install(SIGXFSZ, SIG_IGN)) != 0 || (error = install_polite(SIGINT, on_note)) != 0 ||
+	    (error = install_polite(SIGHUP, on_stop)) != 0 ||
+	    (error = install_polite(SIGTSTP, on_suspend)) != 0 ||
+	    (error = install_quit_handler()) != 0 || (error = install_crash_handlers()) != 0)
 		return error;
 	return timers_init(timeout_seconds);
 }
@@ -236,7 +270,7 @@ static uint64_t clock_ns(clockid_t clock)
 	struct timespec t;
 
 	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	return (uint64_t)t.tv_sec * NS_PER_SECOND + (uint64_t)t.tv_nsec;
 }
 
 uint64_t host_time_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
@@ -244,7 +278,8 @@ uint64_t host_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
 
 void host_timer_set(uint64_t delay_ns)
 {
-	struct itimerspec value = {.it_value = {(time_t)(delay_ns / 1000000000u), (long)(delay_ns % 1000000000u)}};
+	struct itimerspec value = {
+		.it_value = {(time_t)(delay_ns / NS_PER_SECOND), (long)(delay_ns % NS_PER_SECOND)}};
 
 	timer_settime(timer, 0, &value, NULL);
 }
@@ -254,8 +289,8 @@ void host_idle(struct host_poll *fds, unsigned nr, uint64_t timeout_ns)
 	const bool forever = timeout_ns == UINT64_MAX;
 
 	/* For ever is a long time here: a handler must be able to make it none. */
-	idle_timeout.tv_sec = forever ? 1000000 : (time_t)(timeout_ns / 1000000000u);
-	idle_timeout.tv_nsec = forever ? 0 : (long)(timeout_ns % 1000000000u);
+	idle_timeout.tv_sec = forever ? 1000000 : (time_t)(timeout_ns / NS_PER_SECOND);
+	idle_timeout.tv_nsec = forever ? 0 : (long)(timeout_ns % NS_PER_SECOND);
 	if (__atomic_load_n(&host_pending, __ATOMIC_SEQ_CST) != 0)
 		return;
 	for (unsigned i = 0; i < nr; i++)

@@ -166,13 +166,17 @@ void host_stub_set_running(int pid, uint32_t *doorbell)
 {
 	host_running_doorbell = doorbell;
 	host_running_pid = pid;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 void host_stub_kick(int pid) { kill(pid, STUB_SIG_KICK); }
 
 void host_futex_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0); }
 
-void host_futex_wait(uint32_t *word, uint32_t value) { syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0); }
+void host_futex_wait(uint32_t *word, uint32_t value)
+{
+	syscall(SYS_futex, word, FUTEX_WAIT, value, NULL, NULL, 0);
+}
 
 int host_futex_sleepers(uint32_t *word)
 {

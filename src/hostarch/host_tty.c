@@ -87,7 +87,8 @@ int host_stream_info(int fd, struct host_stream *out)
 		.dev = st.st_dev, .ino = st.st_ino, .rdev = st.st_rdev, .size_bytes = (uint64_t)st.st_size,
 		.blocks512 = (uint64_t)st.st_blocks, .mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid,
 		.is_seekable = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode),
-		.is_readable = (flags & O_ACCMODE) != O_WRONLY, .is_writable = (flags & O_ACCMODE) != O_RDONLY,
+		.is_readable = (flags & O_ACCMODE) != O_WRONLY,
+		.is_writable = (flags & O_ACCMODE) != O_RDONLY,
 		.is_append = (flags & O_APPEND) != 0,
 		.is_null = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3),
 	};
@@ -140,14 +141,16 @@ int64_t host_stream_write(int fd, const void *buf, size_t size_bytes)
 
 int64_t host_stream_pread(int fd, void *buf, size_t size_bytes, uint64_t offset)
 {
-	ssize_t n = offset == UINT64_MAX ? read(fd, buf, size_bytes) : pread(fd, buf, size_bytes, (off_t)offset);
+	ssize_t n = offset == UINT64_MAX ? read(fd, buf, size_bytes)
+					 : pread(fd, buf, size_bytes, (off_t)offset);
 
 	return n < 0 ? -errno : n;
 }
 
 int64_t host_stream_pwrite(int fd, const void *buf, size_t size_bytes, uint64_t offset)
 {
-	ssize_t n = offset == UINT64_MAX ? write(fd, buf, size_bytes) : pwrite(fd, buf, size_bytes, (off_t)offset);
+	ssize_t n = offset == UINT64_MAX ? write(fd, buf, size_bytes)
+					 : pwrite(fd, buf, size_bytes, (off_t)offset);
 
 	return n < 0 ? -errno : n;
 }
@@ -175,16 +178,19 @@ static int keep_high(int fd)
 
 int host_stream_reopen(int fd, bool reads, bool writes, bool appends)
 {
+	const int mode = writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY;
 	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return keep_high(open(name, (writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY) | (appends ? O_APPEND : 0) |
-					    O_CLOEXEC | O_NOCTTY));
+	return keep_high(open(name, mode | (appends ? O_APPEND : 0) | O_CLOEXEC | O_NOCTTY));
 }
 
 void host_stream_close(int fd) { close(fd); }
 
-int host_stream_truncate(int fd, uint64_t size_bytes) { return ftruncate(fd, (off_t)size_bytes) == 0 ? 0 : -errno; }
+int host_stream_truncate(int fd, uint64_t size_bytes)
+{
+	return ftruncate(fd, (off_t)size_bytes) == 0 ? 0 : -errno;
+}
 
 void host_write_all(int fd, const void *buf, size_t size_bytes)
 {

@@ -8,7 +8,6 @@
  */
 #include "hostarch/irq.h"
 
-#include "abi/signal.h"
 #include "arch/machine.h"
 #include "hostarch/console.h"
 #include "hostarch/host.h"
@@ -108,7 +107,7 @@ unsigned irq_take(void)
 		what |= IRQ_CONSOLE;
 	}
 	if ((pending & HOST_STOP) != 0)
-		machine_stop(SIGTERM);
+		machine_stop(host_stop_signal);
 	if ((pending & HOST_TIMER) != 0) {
 		struct host_poll fds[MAX_SOURCES];
 		struct irq_source *of[MAX_SOURCES];

@@ -140,7 +140,9 @@ static void parse_fail_alloc(struct options *o, const char *text)
 	errno = 0;
 	o->fail_alloc = strtoull(text, &end, 10);
 	o->fail_alloc_persistent = *end == '+';
-	if (text[0] < '0' || text[0] > '9' || errno != 0 || o->fail_alloc == 0 || strcmp(end, *end == '+' ? "+" : "") != 0)
+	if (*end == '+')
+		end++;
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || o->fail_alloc == 0)
 		bad("--fail-alloc wants N or N+, not '%s'", text);
 }
 
@@ -150,7 +152,8 @@ static void parse_timeout(struct options *o, const char *text)
 
 	errno = 0;
 	o->timeout_seconds = strtod(text, &end);
-	if (end == text || *end != '\0' || errno != 0 || !(o->timeout_seconds > 0 && o->timeout_seconds <= TIMEOUT_MAX))
+	if (end == text || *end != '\0' || errno != 0 ||
+	    !(o->timeout_seconds > 0 && o->timeout_seconds <= TIMEOUT_MAX))
 		bad("--timeout wants a number of seconds, not '%s'", text);
 }
 

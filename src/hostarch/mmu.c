@@ -22,6 +22,7 @@
 #define WINDOW_PAGES 16u
 #define HOT_PAGES_MAX 256u
 #define POPULATE_NEIGHBOURS_MIN 4u /* a run of that many neighbours is faulted in by the host at once */
+#define MAPPINGS_MAX 60000u
 #define MAPPINGS_SPARE 512u        /* host mappings left for splits and the stub's own */
 #define KEEP_PAGES_MAX 1024u       /* a pooled stub keeps that many translations */
 
@@ -35,7 +36,9 @@ void mmu_init(uint64_t memory_bytes)
 {
 	uint64_t mappings = host_max_mappings();
 
-	runs_max = mappings > 4 * MAPPINGS_SPARE ? (unsigned)MIN(mappings - MAPPINGS_SPARE, 60000u) : MAPPINGS_SPARE;
+	runs_max = MAPPINGS_SPARE;
+	if (mappings > 4 * MAPPINGS_SPARE)
+		runs_max = (unsigned)MIN(mappings - MAPPINGS_SPARE, MAPPINGS_MAX);
 	first_pfn = (uint32_t)(PHYS_START >> PAGE_SHIFT);
 	nr_pfns = (uint32_t)(memory_bytes >> PAGE_SHIFT);
 	held_refs = host_pages_alloc(ALIGN_UP(nr_pfns * sizeof(held_refs[0]), PAGE_SIZE));
@@ -55,13 +58,16 @@ static unsigned host_rights(const struct pt_entry *e)
 
 static unsigned cached_rights(const struct tlb_chunk *c, uint64_t bit)
 {
-	return PROT_BIT_R | ((c->write & bit) != 0 ? PROT_BIT_W : 0) | ((c->exec & bit) != 0 ? PROT_BIT_X : 0);
+	return PROT_BIT_R | ((c->write & bit) != 0 ? PROT_BIT_W : 0) |
+	       ((c->exec & bit) != 0 ? PROT_BIT_X : 0);
 }
 
 static void put_mask(uint64_t *mask, uint64_t bit, bool on) { *mask = on ? *mask | bit : *mask & ~bit; }
 
-static void note_cached(struct tlb_chunk *c, uint64_t bit, unsigned slot, pfn_t pfn, unsigned rights, bool is_writable_fd)
+static void note_cached(struct tlb_chunk *c, unsigned slot, pfn_t pfn, unsigned rights, bool is_writable_fd)
 {
+	const uint64_t bit = (uint64_t)1 << slot;
+
 	c->present |= bit;
 	c->pfn[slot] = pfn.raw;
 	put_mask(&c->write, bit, (rights & PROT_BIT_W) != 0);
@@ -156,12 +162,12 @@ static void sync_page(struct stub *s, struct tlb_chunk *c, unsigned slot)
 
 		stub_op_map(s, va, e.pfn, 1, rights, is_writable_fd, true);
 		release(c, bit);
-		note_cached(c, bit, slot, e.pfn, rights, is_writable_fd);
+		note_cached(c, slot, e.pfn, rights, is_writable_fd);
 		return;
 	}
 	if ((old & rights) != old) {
 		stub_op_protect(s, va, va + PAGE_SIZE, old & rights);
-		note_cached(c, bit, slot, e.pfn, old & rights, (c->writable_fd & bit) != 0);
+		note_cached(c, slot, e.pfn, old & rights, (c->writable_fd & bit) != 0);
 	}
 }
 
@@ -260,10 +266,11 @@ struct window {
 };
 
 /*
- * What the table allows for the uncached neighbours. A page cached now counts as read: hardware may, too. When
- * host mappings get scarce, only neighbours that do not need one of their own.
+ * What the table allows for the uncached neighbours. A page cached now counts as read: hardware may, too.
+ * When host mappings get scarce, only neighbours that do not need one of their own.
  */
-static void look_around(struct stub *s, struct pt *pt, const struct tlb_chunk *c, struct window *w, unsigned wanted)
+static void look_around(struct stub *s, struct pt *pt, const struct tlb_chunk *c, struct window *w,
+			unsigned wanted)
 {
 	const bool is_scarce = s->tlb.nr_runs > runs_max / 2;
 	uint64_t base = (c->index << TLB_CHUNK_SHIFT) + w->first * PAGE_SIZE;
@@ -299,12 +306,13 @@ static void map_window(struct stub *s, struct tlb_chunk *c, const struct window 
 		n = 1;
 		if (w->rights[i] == 0)
 			continue;
-		while (i + n < w->nr && w->rights[i + n] == w->rights[i] && w->pfn[i + n].raw == w->pfn[i].raw + n)
+		while (i + n < w->nr && w->rights[i + n] == w->rights[i] &&
+		       w->pfn[i + n].raw == w->pfn[i].raw + n)
 			n++;
 		stub_op_map(s, va, w->pfn[i], n, w->rights[i], is_writable_fd,
 			    n >= POPULATE_NEIGHBOURS_MIN || (wanted >= i && wanted < i + n));
 		for (unsigned k = i; k < i + n; k++)
-			note_cached(c, (uint64_t)1 << (w->first + k), w->first + k, w->pfn[k], w->rights[k], is_writable_fd);
+			note_cached(c, w->first + k, w->pfn[k], w->rights[k], is_writable_fd);
 	}
 	tlb_update_counts(&s->tlb, c);
 }
@@ -340,7 +348,7 @@ bool mmu_install(struct stub *s, struct aspace *as, uint64_t va, unsigned access
 		unsigned rights = host_rights(&e);
 
 		stub_op_protect(s, page, page + PAGE_SIZE, rights);
-		note_cached(c, bit, TLB_SLOT(va), pfn, rights, true);
+		note_cached(c, TLB_SLOT(va), pfn, rights, true);
 		tlb_update_counts(&s->tlb, c);
 		return true;
 	}
@@ -449,7 +457,9 @@ static void prefault(struct stub *s, struct aspace *as)
 			uint64_t bit = (uint64_t)1 << slot;
 			struct pt_entry e;
 			uint64_t va = (c->index << TLB_CHUNK_SHIFT) + slot * PAGE_SIZE;
-			unsigned access = (c->write & bit) != 0 ? TRAP_WRITE : (c->exec & bit) != 0 ? TRAP_EXEC : TRAP_READ;
+			unsigned access = (c->write & bit) != 0  ? TRAP_WRITE
+					  : (c->exec & bit) != 0 ? TRAP_EXEC
+								 : TRAP_READ;
 
 			if (as->pt.ops->lookup(&as->pt, va, &e) && e.pfn.raw == c->pfn[slot])
 				continue;

@@ -8,7 +8,7 @@
 #include "hostarch/stubs.h"
 
 #define POOL_MAX 256u /* more are ended */
-#define POOL_REUSE 8u /* with that many of them, one that fits nothing is emptied rather than another one made */
+#define POOL_REUSE 8u /* with that many, one that fits nothing is emptied rather than another one made */
 
 static struct list pool = LIST_INIT(pool); /* most recently used first */
 static unsigned nr_pooled;

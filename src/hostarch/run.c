@@ -11,7 +11,9 @@
 #include "mm/aspace.h"
 #include "sched/task.h"
 
-enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_KICK = STUB_SIG_KICK, SIG_SEGV = 11, SIG_SYS = 31 };
+/* The host's signals, by its numbers. */
+enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_KICK = STUB_SIG_KICK, SIG_SEGV = 11,
+       SIG_SYS = 31 };
 
 /* x86 exception numbers as the host reports them (Intel SDM 3, 6.3.1). */
 enum { VECTOR_DIVIDE = 0, VECTOR_DEBUG = 1, VECTOR_ALIGNMENT = 17, VECTOR_PAGE_FAULT = 14 };

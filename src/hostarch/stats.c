@@ -65,10 +65,14 @@ void stats_write(int fd, bool as_json)
 	char line[96];
 
 	for (unsigned i = 0; i < nr; i++) {
-		int n = as_json ? ksnprintf(line, sizeof(line), "%s\"%s\": %llu%s", i == 0 ? "{\n  " : "  ", rows[i].name,
-					    (unsigned long long)rows[i].value, i + 1 < nr ? ",\n" : "\n}\n")
-				: ksnprintf(line, sizeof(line), "%-20s %12llu\n", rows[i].name,
-					    (unsigned long long)rows[i].value);
+		const unsigned long long value = rows[i].value;
+		int n;
+
+		if (as_json)
+			n = ksnprintf(line, sizeof(line), "%s\"%s\": %llu%s", i == 0 ? "{\n  " : "  ",
+				      rows[i].name, value, i + 1 < nr ? ",\n" : "\n}\n");
+		else
+			n = ksnprintf(line, sizeof(line), "%-20s %12llu\n", rows[i].name, value);
 
 		host_write_all(fd, line, (size_t)n);
 	}

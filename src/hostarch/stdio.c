@@ -224,7 +224,8 @@ static int64_t file_write(struct file *file, struct uio *uio, uint64_t *pos)
 
 static bool stream_allows(const struct stream *s, const struct file *file)
 {
-	return (!file_can_read(file) || s->host.is_readable) && (!file_can_write(file) || s->host.is_writable);
+	return (!file_can_read(file) || s->host.is_readable) &&
+	       (!file_can_write(file) || s->host.is_writable);
 }
 
 /* By name, through /proc/PID/fd: another description for the guest, the same one on the host. */

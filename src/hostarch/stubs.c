@@ -1,55 +1,29 @@
 /*
- * Running stubs: start, hand-over, batches of map operations, proof that a stub
- * stands still. See stubs.h, and stub/stub.S for the other side and for what
+ * Running stubs: hand-over, batches of map operations, proof that a stub stands
+ * still, what it reports. See stubs.h, and stub/stub.S for the other side and for what
  * protects the machine from a hostile guest.
  *
  * Everything read from the shared area after the guest has run is read once and
  * checked. What is written there is written while the stub is proved to sleep,
  * or is of no use to the guest (its own registers).
  */
-#include "hostarch/stubs.h"
+#include "hostarch/stubs_internal.h"
 
-#include "abi/errno.h"
-#include "hostarch/filter.h"
 #include "hostarch/host.h"
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "mm/prot.h"
 
-#define MAX_STUBS 8192u
-#define PROOF_YIELDS 3        /* before the stub is kicked */
+#define PROOF_YIELDS 3 /* before the stub is kicked */
 #define PROOF_LIMIT_NS 2000000000u
-#define ALTSTACK_OFFSET (STUB_ALTSTACK - STUB_SHARED)
-
-/* Offsets in the host's ucontext and siginfo, and in the XSAVE image. */
-#define UC_GREGS 40u
-#define UC_FPSTATE 224u
-#define UC_BYTES 304u
-#define INFO_CODE 8u
-#define INFO_ARCH 28u
-#define INFO_BYTES 128u
-#define FX_SW_RESERVED 464u
-#define FX_MAGIC1 0x46505853u
 
 /* Linux's numbers, as the stub passes them on. */
 enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11 };
 enum { MAP_SHARED_FIXED = 0x11, MAP_POPULATE_BIT = 0x8000 };
-enum { HOST_SIGSYS = 31 };
-
-extern const char stub_image[], stub_image_end[]; /* stub_image.S */
 
 struct engine_stats engine_stats;
-uint32_t xstate_bytes;
-uint64_t xstate_mask;
-const char *xstate_initial;
-
-static char *shared_base;
-static struct stub_header header;
-static struct list all_stubs = LIST_INIT(all_stubs);
-static uint16_t free_slots[MAX_STUBS];
-static unsigned nr_free_slots;
-static struct stub *free_structs;
-static uint32_t first_fpu_offset;
+struct stub_header stub_header;
+struct list all_stubs = LIST_INIT(all_stubs);
 
 /* ---- hand-over ----------------------------------------------------------- */
 
@@ -73,8 +47,9 @@ void stubs_reap(void)
 }
 
 /*
- * On one CPU two yields move the CPU to the stub and back faster than futex wake-ups do, but only while nobody else
- * wants it: in company a yield gives away a whole time slice. So a slow one turns yielding off for a while.
+ * On one CPU two yields move the CPU to the stub and back faster than futex wake-ups do, but only while
+ * nobody else wants it: in company a yield gives away a whole time slice. So a slow one turns yielding off
+ * for a while.
  */
 #define YIELDS 2u
 #define SLOW_YIELD_NS 300000u
@@ -98,8 +73,7 @@ static void yield_until_turn(struct stub *s)
 	}
 }
 
-/* Sleeps until the stub has handed over, or is dead. */
-static void wait_for_turn(struct stub *s)
+void stub_wait_for_turn(struct stub *s)
 {
 	struct stub_control *c = s->control;
 
@@ -113,9 +87,16 @@ static void wait_for_turn(struct stub *s)
 	c->doorbell = 0;
 }
 
+void stub_forget(const struct stub *s)
+{
+	if (last_run == s)
+		last_run = NULL;
+}
+
 /*
- * A stub that will be answered at once should yield while it waits; one that is not (a fault, whose answer needs
- * proof that the stub sleeps; a call that blocks) should sleep. Learned from what the last four hand-overs were.
+ * A stub that will be answered at once should yield while it waits; one that is not (a fault, whose answer
+ * needs proof that the stub sleeps; a call that blocks) should sleep. Learned from what the last four
+ * hand-overs were.
  */
 static void predict(struct stub *s)
 {
@@ -143,6 +124,9 @@ static void hand_over(struct stub *s)
 	last_run = s;
 	s->is_stopped = false;
 	host_stub_set_running(s->pid, &c->doorbell);
+	/* A signal from here on kicks the stub; one that came before could not: the guest is not to run. */
+	if ((__atomic_load_n(&host_pending, __ATOMIC_SEQ_CST) & ~(unsigned)HOST_CHILD) != 0)
+		c->kicked = 1;
 	__atomic_store_n(&c->turn, TURN_STUB, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->asleep, __ATOMIC_SEQ_CST) != 0)
 		host_futex_wake(&c->turn);
@@ -151,7 +135,7 @@ static void hand_over(struct stub *s)
 	else
 		yield_until_turn(s);
 	if (load_turn(s) != TURN_KERNEL)
-		wait_for_turn(s);
+		stub_wait_for_turn(s);
 	host_stub_set_running(0, NULL);
 }
 
@@ -271,8 +255,8 @@ static void new_op(struct stub *s, const struct pending_op *op)
 	write_op(s);
 }
 
-void stub_op_map(struct stub *s, uint64_t va, pfn_t pfn, unsigned nr_pages, unsigned rights, bool is_writable_fd,
-		 bool populate)
+void stub_op_map(struct stub *s, uint64_t va, pfn_t pfn, unsigned nr_pages, unsigned rights,
+		 bool is_writable_fd, bool populate)
 {
 	const uint64_t end = va + nr_pages * PAGE_SIZE;
 	struct pending_op *last = &s->last;
@@ -315,8 +299,7 @@ void stub_op_protect(struct stub *s, uint64_t start, uint64_t end, unsigned righ
 
 /* ---- running the guest --------------------------------------------------- */
 
-/* An offset from an address the stub gave, if [address, address + size) lies in the signal stack. */
-static bool altstack_offset(uint64_t address, uint64_t size_bytes, uint64_t align, uint32_t *offset)
+bool altstack_offset(uint64_t address, uint64_t size_bytes, uint64_t align, uint32_t *offset)
 {
 	if (address < STUB_ALTSTACK || address > STUB_ALTSTACK + STUB_ALTSTACK_BYTES - size_bytes ||
 	    address % align != 0)
@@ -357,8 +340,8 @@ static bool read_trap(struct stub *s, struct stub_trap *trap)
 	}
 	trap->is_guest = !is_in_stub(trap->regs.rip);
 	if (!trap->is_guest) {
-		/* The last steps back to the guest: its floating-point state is complete, its registers are as given. */
-		if (trap->regs.rip < header.resume_start || trap->regs.rip >= header.resume_end)
+		/* The last steps back to the guest: floating-point state complete, registers as given. */
+		if (trap->regs.rip < stub_header.resume_start || trap->regs.rip >= stub_header.resume_end)
 			return false;
 		trap->is_resume_fault = trap->signal != STUB_SIG_KICK;
 	}
@@ -387,202 +370,4 @@ void stub_run(struct stub *s, struct stub_trap *trap)
 	}
 	if (!trap->is_guest && c->op_error != 0)
 		s->ops_failed = true;
-}
-
-/* ---- creation ------------------------------------------------------------ */
-
-static struct stub *struct_alloc(void)
-{
-	struct stub *s = free_structs;
-
-	if (s == NULL) {
-		const size_t bytes = 64 * 1024;
-		char *pages = host_pages_alloc(bytes);
-
-		if (pages == NULL)
-			return NULL;
-		for (size_t at = 0; at + sizeof(*s) <= bytes; at += sizeof(*s)) {
-			s = (struct stub *)(pages + at);
-			s->control = (struct stub_control *)free_structs;
-			free_structs = s;
-		}
-	}
-	free_structs = (struct stub *)s->control;
-	memset(s, 0, sizeof(*s));
-	return s;
-}
-
-static void struct_free(struct stub *s)
-{
-	s->control = (struct stub_control *)free_structs;
-	free_structs = s;
-}
-
-static void prepare(struct stub *s)
-{
-	uint32_t secret[2];
-
-	memset(s->control, 0, STUB_CONTROL_BYTES);
-	host_random(secret, sizeof(secret));
-	s->secret[0] = (uint64_t)secret[0] << 32;
-	s->secret[1] = (uint64_t)secret[1] << 32;
-	s->control->setup.parent = host_getpid();
-	filter_build(&s->control->setup, &header, secret);
-}
-
-/* The stub has answered for the first time: did its filter trap the probe? */
-static bool filter_stands(struct stub *s)
-{
-	struct stub_control *c = s->control;
-	uint32_t at;
-	uint64_t rip;
-
-	if (c->signal != HOST_SIGSYS || !altstack_offset(c->ucontext, UC_BYTES, 8, &at))
-		return false;
-	memcpy(&rip, stub_shared(s, at + UC_GREGS + 16 * 8), sizeof(rip));
-	return rip == header.probe;
-}
-
-struct stub *stub_create(int *error)
-{
-	struct stub *s = nr_free_slots == 0 ? NULL : struct_alloc();
-
-	*error = -EAGAIN;
-	if (s == NULL)
-		return NULL;
-	list_init(&s->pool_link);
-	s->slot = free_slots[--nr_free_slots];
-	s->control = (struct stub_control *)(shared_base + (size_t)s->slot * STUB_SHARED_BYTES);
-	prepare(s);
-	s->pid = host_stub_spawn((uint64_t)s->slot * STUB_SHARED_BYTES);
-	list_add_tail(&all_stubs, &s->all_link);
-	if (s->pid < 0) {
-		*error = s->pid == -ENOMEM ? -ENOMEM : -EAGAIN;
-		s->pid = 0;
-		s->is_dead = true;
-		stub_destroy(s);
-		return NULL;
-	}
-	host_stub_set_running(0, &s->control->doorbell);
-	wait_for_turn(s);
-	host_stub_set_running(0, NULL);
-	stub_is_stopped(s);
-	if (s->is_dead || !filter_stands(s)) {
-		stub_destroy(s);
-		return NULL;
-	}
-	s->has_fsgsbase = (s->control->flags & STUB_FLAG_NO_FSGSBASE) == 0;
-	memset(&s->control->setup, 0, sizeof(s->control->setup));
-	s->fpu_offset = first_fpu_offset;
-	engine_stats.nr_stubs_created++;
-	return s;
-}
-
-void stub_destroy(struct stub *s)
-{
-	if (last_run == s)
-		last_run = NULL;
-	if (s->pid != 0)
-		host_stub_kill(s->pid);
-	list_remove(&s->all_link);
-	list_remove(&s->pool_link);
-	tlb_destroy(&s->tlb);
-	free_slots[nr_free_slots++] = (uint16_t)s->slot;
-	struct_free(s);
-}
-
-/* ---- boot ---------------------------------------------------------------- */
-
-static bool find_header(void)
-{
-	for (const char *p = stub_image; p + sizeof(header) <= stub_image_end; p += 64) {
-		memcpy(&header, p, sizeof(header));
-		if (header.magic == STUB_MAGIC)
-			return true;
-	}
-	return false;
-}
-
-/* Learns from the probe's signal frame what the host saves, and keeps it as the state of a new program. */
-static bool learn_frame(struct stub *s)
-{
-	uint32_t at, magic, bytes;
-	uint64_t fpstate;
-	char *initial;
-
-	if (!altstack_offset(s->control->ucontext, UC_BYTES, 8, &at))
-		return false;
-	memcpy(&fpstate, stub_shared(s, at + UC_FPSTATE), sizeof(fpstate));
-	if (!altstack_offset(fpstate, 512, 64, &first_fpu_offset))
-		return false;
-	memcpy(&magic, stub_shared(s, first_fpu_offset + FX_SW_RESERVED), sizeof(magic));
-	memcpy(&bytes, stub_shared(s, first_fpu_offset + FX_SW_RESERVED + 4), sizeof(bytes));
-	memcpy(&xstate_mask, stub_shared(s, first_fpu_offset + FX_SW_RESERVED + 8), sizeof(xstate_mask));
-	if (magic != FX_MAGIC1 || !altstack_offset(fpstate, bytes, 64, &first_fpu_offset))
-		return false;
-	if (at < ALTSTACK_OFFSET + STUB_ALTSTACK_BYTES - STUB_FRAME_ROOM + INFO_BYTES)
-		return false; /* the frame is larger than its room */
-	initial = host_pages_alloc(ALIGN_UP(bytes, PAGE_SIZE));
-	if (initial == NULL)
-		return false;
-	xstate_bytes = bytes;
-	memcpy(initial, stub_shared(s, first_fpu_offset), bytes);
-	xstate_initial = initial;
-	s->fpu_offset = first_fpu_offset;
-	return true;
-}
-
-/* A map operation with the wrong secret must trap, with the right one must work. */
-static bool secret_works(struct stub *s)
-{
-	const struct stub_op op = {NR_MMAP, 0x10000, PAGE_SIZE, PROT_BIT_R, MAP_SHARED_FIXED, STUB_FD_RO, 0};
-	struct stub_control *c = s->control;
-	const uint64_t right = s->secret[1];
-	uint32_t at;
-	uint64_t rip;
-
-	c->ops[0] = op;
-	s->nr_ops = 1;
-	s->secret[1] ^= (uint64_t)1 << 32;
-	stub_do_ops(s);
-	s->secret[1] = right;
-	if (s->is_dead || c->signal != HOST_SIGSYS || !altstack_offset(c->ucontext, UC_BYTES, 8, &at))
-		return false;
-	memcpy(&rip, stub_shared(s, at + UC_GREGS + 16 * 8), sizeof(rip));
-	if (rip != header.gate_map)
-		return false;
-	c->ops[0] = op;
-	c->ops[1] = (struct stub_op){NR_MUNMAP, 0x10000, PAGE_SIZE, 0, 0, 0, 0};
-	s->nr_ops = 2;
-	return stub_do_ops(s) && !s->is_dead && c->ucontext == 0;
-}
-
-int stubs_init(const char **what_failed)
-{
-	const size_t shared_bytes = (size_t)MAX_STUBS * STUB_SHARED_BYTES;
-	struct stub *s;
-	void *base;
-	int error;
-
-	*what_failed = "cannot set up guest processes";
-	if (!find_header())
-		return -ENOEXEC;
-	error = host_stub_setup(stub_image, (size_t)(stub_image_end - stub_image), shared_bytes, &base);
-	if (error != 0)
-		return error;
-	shared_base = base;
-	for (unsigned i = 0; i < MAX_STUBS; i++)
-		free_slots[nr_free_slots++] = (uint16_t)(MAX_STUBS - 1 - i);
-	*what_failed = "cannot start a guest process (seccomp and memfd are needed)";
-	s = stub_create(&error);
-	if (s == NULL)
-		return error;
-	*what_failed = "the host's signal frames are not understood (XSAVE is needed)";
-	if (!learn_frame(s))
-		return -ENOSYS;
-	*what_failed = "the host's mmap does not ignore the high halves of its arguments";
-	if (!secret_works(s))
-		return -ENOSYS;
-	pool_add(s);
-	return 0;
 }

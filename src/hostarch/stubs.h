@@ -54,7 +54,7 @@ struct stub {
 	struct task *fpu_owner;       /* whose floating-point state is in the shared area, or NULL */
 	bool fpu_is_saved;            /* ... and task->fpu agrees with it */
 	uint32_t fpu_offset;          /* where, from the start of the shared area */
-	bool has_fsgsbase;            /* the guest can change its bases by itself, and the stub reports them */
+	bool has_fsgsbase;            /* the guest can change its bases itself, and the stub reports them */
 	uint64_t fs_base, gs_base;    /* as they were at the last trap; UINT64_MAX: unknown */
 	/* what it is good for when pooled */
 	const struct inode *program;
@@ -77,26 +77,27 @@ struct stub_trap {
 
 /* Counters for --stats. */
 struct engine_stats {
-	uint64_t nr_handoffs, nr_syscalls, nr_faults, nr_batches, nr_ops, nr_proofs, nr_kicks, nr_tlb_misses, nr_tlb_installs,
-		nr_stubs_created, nr_stubs_reused, nr_frames_recycled, nr_prefaults, nr_evictions, nr_full_flushes;
+	uint64_t nr_handoffs, nr_syscalls, nr_faults, nr_batches, nr_ops, nr_proofs, nr_kicks;
+	uint64_t nr_tlb_misses, nr_tlb_installs, nr_evictions, nr_full_flushes;
+	uint64_t nr_stubs_created, nr_stubs_reused, nr_frames_recycled, nr_prefaults;
 };
 extern struct engine_stats engine_stats;
 
 /* ---- stubs.c ------------------------------------------------------------- */
 
-/* Once at boot: makes the first stub (it goes to the pool) and learns the host's signal frame. 0 or negative errno. */
+/* Once at boot: makes the first stub (for the pool) and learns the host's signal frame. 0 or negative errno. */
 int stubs_init(const char **what_failed);
 /* A new stub process, stopped, with an empty address space. NULL and *error. */
 struct stub *stub_create(int *error);
 void stub_destroy(struct stub *s);
 /*
- * Proves that the stub's thread sleeps at its gate, so that it uses no translation and sees no secret until it is
- * resumed. When it cannot be brought there it is killed (is_dead) and the answer is true as well.
+ * Proves that the stub's thread sleeps at its gate, so that it uses no translation and sees no secret until
+ * it is resumed. When it cannot be brought there it is killed (is_dead) and the answer is true as well.
  */
 bool stub_is_stopped(struct stub *s);
-/* Map operations; they need stub_is_stopped(). Queued; done when the queue is full or the guest is resumed. */
-void stub_op_map(struct stub *s, uint64_t va, pfn_t pfn, unsigned nr_pages, unsigned rights, bool is_writable_fd,
-		 bool populate);
+/* Map operations; they need stub_is_stopped(). Queued; done when the queue is full or the guest goes on. */
+void stub_op_map(struct stub *s, uint64_t va, pfn_t pfn, unsigned nr_pages, unsigned rights,
+		 bool is_writable_fd, bool populate);
 void stub_op_unmap(struct stub *s, uint64_t start, uint64_t end);
 void stub_op_protect(struct stub *s, uint64_t start, uint64_t end, unsigned rights);
 /* Does what is queued, without running the guest. False: the host refused an operation. */
@@ -117,7 +118,7 @@ extern const char *xstate_initial; /* of a new program */
 
 /* ---- mmu.c --------------------------------------------------------------- */
 
-/* The access is one the page table allows: caches the translation and its neighbours. False: it is not allowed. */
+/* Caches the translation, and its neighbours', if the page table allows the access. False: it does not. */
 bool mmu_install(struct stub *s, struct aspace *as, uint64_t va, unsigned access);
 /* Brings the stub's translations up to date; before the guest runs. */
 void mmu_sync(struct stub *s);

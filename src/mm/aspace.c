@@ -17,8 +17,7 @@
 #include "mm/internal.h"
 #include "mm/kmalloc.h"
 
-/* fork shares subtrees with more pages than this and copies smaller ones: a copy is then cheaper than a
- * fault. */
+/* fork shares subtrees with more pages than this; smaller ones it copies, which is cheaper than a fault. */
 #define FORK_SHARE_ABOVE_PAGES 48
 #define FORK_STOCK_PAGES 64
 

@@ -159,7 +159,9 @@ static int64_t mmap_place(const struct aspace *as, const struct mmap_args *args,
 		 length <= as->user_end - hint && aspace_range_is_free(as, hint, hint + length))
 		return (int64_t)hint;
 	start = aspace_find_free(as, length, PAGE_SIZE, high);
-	return start == UINT64_MAX ? -ENOMEM : (int64_t)start;
+	if (start == UINT64_MAX || ((args->flags & MAP_32BIT) && start + length > (uint64_t)1 << 31))
+		return -ENOMEM;
+	return (int64_t)start;
 }
 
 /* Finds the file behind the mapping, with a reference of its own in *file (NULL: anonymous). */

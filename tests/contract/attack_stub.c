@@ -22,8 +22,8 @@
 
 enum { STATUS_OK = 0, STATUS_BROKEN = 1 };
 /* Places in the host's ucontext. */
-enum { UC_GREGS = 40, GREG_RDI = 8, GREG_RSI = 9, GREG_RAX = 13, GREG_RIP = 16, GREG_ERR = 19, GREG_TRAPNO = 20,
-       GREG_CR2 = 22 };
+enum { UC_GREGS = 40, GREG_RDI = 8, GREG_RSI = 9, GREG_RAX = 13, GREG_RIP = 16, GREG_ERR = 19,
+       GREG_TRAPNO = 20, GREG_CR2 = 22 };
 #define SPIN_CYCLES 5e7 /* about 20 ms */
 
 static volatile struct stub_control *const ctl = (volatile struct stub_control *)STUB_SHARED;
@@ -54,8 +54,9 @@ static double now_by_counter(void) { return (double)__builtin_ia32_rdtsc(); }
 /* ---- attacks: run in a child; return STATUS_*, or die ---------------------- */
 
 /*
- * Lays a trap of its own making where the kernel looks for it. The kernel looks when it gets the CPU back, a time slice
- * after it let this process run, for it yields before it sleeps: so spin that long, right after a real call.
+ * Lays a trap of its own making where the kernel looks for it. The kernel looks when it gets the CPU back, a
+ * time slice after it let this process run, for it yields before it sleeps: so spin that long, right after a
+ * real call.
  */
 static void forge_trap(uint32_t signal_number, const uint64_t gregs_at[][2])
 {
@@ -76,8 +77,8 @@ static int forge_fault(void)
 	char *page = mmap(NULL, 4096 * 64, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	for (unsigned round = 0; round < 30; round++) {
-		const uint64_t gregs[][2] = {{GREG_TRAPNO, 14}, {GREG_ERR, 6}, {GREG_CR2, (uint64_t)page + 4096 * round},
-					     {0, 0}};
+		const uint64_t gregs[][2] = {
+			{GREG_TRAPNO, 14}, {GREG_ERR, 6}, {GREG_CR2, (uint64_t)page + 4096 * round}, {0, 0}};
 
 		forge_trap(SIGSEGV, gregs);
 		for (double end = now_by_counter() + SPIN_CYCLES; now_by_counter() < end;)
@@ -112,7 +113,8 @@ static int map_without_secret(void)
 
 	__asm__ volatile("jmp *%[gate]"
 			 :
-			 : [gate] "r"(address), "a"(rax), "D"(0x100000000), "S"(0x100000), "d"(3), "r"(r10), "r"(r8), "r"(r9)
+			 : [gate] "r"(address), "a"(rax), "D"(0x100000000), "S"(0x100000), "d"(3), "r"(r10), "r"(r8),
+			   "r"(r9)
 			 : "memory");
 	return STATUS_BROKEN;
 }
@@ -136,7 +138,10 @@ static int loop_in_stub(void)
 	ctl->rip = header->resume_start;
 	ctl->rsp = STUB_SHARED + C_EFLAGS;
 	/* popfq; then mov (C_RSP), %rsp and jmp *(C_RIP): round and round. */
-	__asm__ volatile("mov %0, %%rsp; jmp *%1" : : "r"(STUB_SHARED + C_EFLAGS), "r"(header->resume_start) : "memory");
+	__asm__ volatile("mov %0, %%rsp; jmp *%1"
+			 :
+			 : "r"(STUB_SHARED + C_EFLAGS), "r"(header->resume_start)
+			 : "memory");
 	return STATUS_OK;
 }
 
@@ -151,7 +156,8 @@ static int sleep_at_gate(void)
 	ctl->turn = TURN_KERNEL;
 	__asm__ volatile("xor %%r10d, %%r10d; jmp *%[gate]"
 			 :
-			 : [gate] "r"(header->gate_futex - 2), "a"(rax), "D"(&ctl->turn), "S"(0), "d"(TURN_KERNEL)
+			 : [gate] "r"(header->gate_futex - 2), "a"(rax), "D"(&ctl->turn), "S"(0),
+			   "d"(TURN_KERNEL)
 			 : "r10", "memory");
 	return STATUS_BROKEN;
 }
@@ -176,7 +182,7 @@ static const struct attack {
 	const char *name;
 	int (*run)(void);
 	unsigned times;
-	bool may_go_astray; /* the kernel's answer is older registers: where they lead is the attacker's own affair */
+	bool may_go_astray; /* the answer is older registers: where they lead is the attacker's own affair */
 } attacks[] = {
 	{"forge-fault", forge_fault, 4, false},
 	{"forge-unmap", forge_unmap, 4, false},
@@ -203,7 +209,8 @@ static bool canary_is_whole(void)
 static int sibling(void)
 {
 	for (unsigned round = 1;; round++) {
-		volatile char *p = mmap(NULL, 4096 * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		volatile char *p =
+			mmap(NULL, 4096 * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		for (size_t i = 0; i < 4096 * 8; i++) {
 			if (p[i] != 0)

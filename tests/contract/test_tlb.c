@@ -111,7 +111,8 @@ static void test_stale(void **state)
 	for (unsigned i = 0; i < PAGES; i++) {
 		uint64_t va = BASE + i * PAGE_SIZE;
 
-		assert_int_equal((tlb_find(&tlb, va)->stale & TLB_BIT(va)) != 0, i % 3 == 0 && i >= 60 && i < 70);
+		assert_int_equal((tlb_find(&tlb, va)->stale & TLB_BIT(va)) != 0,
+				 i % 3 == 0 && i >= 60 && i < 70);
 	}
 	tlb_clear_stale(&tlb, tlb_find(&tlb, BASE), UINT64_MAX);
 	assert_int_equal(tlb.nr_stale_chunks, 1);

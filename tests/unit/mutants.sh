@@ -78,7 +78,7 @@ mutant "frames are dropped before the flush" gather.c '/^\tfor \(unsigned i = 0;
 mutant "munmap leaks" pt_range.h '/^\tpt_gather_drop\(g, x, level - 1\);/d' $model
 mutant "munmap does not count" pt_range.h 's/frame_table_pages\(t\) - nr\)/frame_table_pages(t))/' $model
 mutant "munmap changes a shared table" pt_range.h 's/^\t\tslot_own\(g, r, s, level - 1, va\);/;/' $model
-mutant "mprotect leaves shared tables writable" pt_range.h '/^\t\tslot_clear_write\(s\);/d' $model
+mutant "mprotect leaves shared tables writable" pt_range.h '/^\t\tslot_clear_write\(s\);/d' $model test_fork
 mutant "mprotect does not flush" pt_range.h '/pt_gather_flush\(p->gather/s/pt_gather_flush\(.*\)/(void)0/' $model
 mutant "mprotect changes a shared table" pt_range.h 's/^\t\t\tslot_own\(p->gather.*\);/;/' $model
 mutant "mremap does not flush" pt_range.h 's/^\t\tpt_gather_flush\(g, from \+ i \* PAGE_SIZE.*/;/' $model

@@ -101,6 +101,39 @@ static void check_rights(const struct pt_ops *ops, enum fork_mode mode)
 
 static void rights_are_the_parents(void **state) { for_all(check_rights); }
 
+static void check_protect_in_shared_tables(const struct pt_ops *ops, enum fork_mode mode)
+{
+	struct aspace *parent = new_aspace(), *child;
+
+	map_fixed(parent, BASE, PAGES(200), RW);
+	poke_pages(parent, BASE, 200, 1);
+	child = fork_aspace(parent);
+	memset(&pt_stats, 0, sizeof(pt_stats));
+	assert_int_equal(aspace_mprotect(parent, BASE + PAGES(10), PAGES(50), PROT_READ), 0);
+	assert_int_equal(pt_stats.nr_table_copies, 0); /* taking write away needs no table of its own */
+	poke(child, BASE + PAGES(20), 99);
+	aspace_put(child);
+	/* The parent has the tables for itself again: the rights it took away do not come back. */
+	poke(parent, BASE, 5);
+	assert_int_equal(access_result(parent, BASE + PAGES(20), TRAP_WRITE), -EACCES);
+	assert_int_equal(peek(parent, BASE + PAGES(20)), 21);
+	put_and_check(parent, NULL);
+	parent = new_aspace();
+	map_fixed(parent, BASE, PAGES(200), RW);
+	poke_pages(parent, BASE, 200, 1);
+	child = fork_aspace(parent);
+	assert_int_equal(aspace_mprotect(parent, BASE + PAGES(10), PAGES(50), PROT_READ), 0);
+	aspace_put(child);
+	poke(parent, BASE, 5);
+	assert_int_equal(access_result(parent, BASE + PAGES(20), TRAP_WRITE), -EACCES);
+	put_and_check(parent, NULL);
+}
+
+static void rights_taken_away_stay_away(void **state)
+{
+	for_all(check_protect_in_shared_tables);
+}
+
 static void check_shared(const struct pt_ops *ops, enum fork_mode mode)
 {
 	struct test_file *f = test_file_create(&test_memory_ops, PAGES(100), O_RDWR);
@@ -252,8 +285,7 @@ static void share_costs_root_slots(void **state)
 		assert_int_equal(before - frames_free() <= 2, 1); /* the root, perhaps a slab */
 		assert_int_equal(fake.nr_flush_range, 1);
 
-		/* The first write copies a table a level and the page, the next in the same table the page
-		 * only. */
+		/* The first write copies a table a level and the page, the next beside it only the page. */
 		reset_counts();
 		poke(child, BASE + PAGES(9), 1);
 		assert_int_equal(aspace_stats.nr_faults, 1);
@@ -488,6 +520,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_sides_stay_apart),
 		cmocka_unit_test(rights_are_the_parents),
+		cmocka_unit_test(rights_taken_away_stay_away),
 		cmocka_unit_test(shared_mappings_stay_shared),
 		cmocka_unit_test(madvise_rules_are_honoured),
 		cmocka_unit_test(pinned_pages_stay_with_the_parent),

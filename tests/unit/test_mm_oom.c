@@ -23,8 +23,7 @@ struct snapshot {
 static const struct pt_ops *codec;
 static enum fork_mode mode;
 
-/* The first pages are data, then a hole, a file (private), and memory shared with the child; a stack above.
- */
+/* Data, a hole, untouched read-only pages, a private file, room never touched, and a stack above. */
 static void world_create(struct world *w)
 {
 	aspace_set_pt_ops(codec);

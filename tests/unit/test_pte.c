@@ -111,8 +111,7 @@ static void check_x86(const struct pt_ops *ops, paddr_t pa, prot_t prot, unsigne
 		assert_int_equal(raw & 0x000ffffffffff000, pa.raw);
 }
 
-/* What an aarch64 processor would make of it (Arm ARM D8.4): EL0 rights, with the kernel locked out of user
- * code. */
+/* What an aarch64 processor would make of it (Arm ARM D8.4); the kernel never executes user code. */
 static void check_aarch64(const struct pt_ops *ops, paddr_t pa, prot_t prot, unsigned attrs)
 {
 	uint64_t raw = ops->encode_page(pa, prot, attrs).raw;

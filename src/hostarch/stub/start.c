@@ -15,6 +15,7 @@ enum {
 	NR_SIGALTSTACK = 131, NR_PRCTL = 157, NR_EXIT = 60, NR_PRLIMIT = 302, NR_MSEAL = 462,
 };
 enum { PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_NO_NEW_PRIVS = 38 };
+enum { PROT_READ_WRITE = 3, MAP_SHARED_FIXED = 0x11 };
 enum { AT_NULL = 0, AT_HWCAP2 = 26, HWCAP2_FSGSBASE = 2 };
 enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
 
@@ -114,7 +115,7 @@ void stub_main(uint64_t *stack)
 	const char *argument = (const char *)(uintptr_t)stack[2]; /* argc, argv[0], argv[1] */
 	int64_t error;
 
-	error = call(NR_MMAP, STUB_SHARED, STUB_SHARED_BYTES, 3 /* RW */, 0x11 /* SHARED|FIXED */, STUB_FD_SHARED,
+	error = call(NR_MMAP, STUB_SHARED, STUB_SHARED_BYTES, PROT_READ_WRITE, MAP_SHARED_FIXED, STUB_FD_SHARED,
 		     parse_hex(argument));
 	if (error != STUB_SHARED)
 		call(NR_EXIT, 2, 0, 0, 0, 0, 0);

@@ -301,7 +301,7 @@ stub_arm:
 	jnz arm_failed
 	mov $NR_SECCOMP, %eax
 	mov $1, %edi                    /* SECCOMP_SET_MODE_FILTER */
-	mov $4, %esi                    /* SECCOMP_FILTER_FLAG_SPEC_ALLOW: old hosts slow the process down without */
+	mov $4, %esi                    /* SECCOMP_FILTER_FLAG_SPEC_ALLOW, or old hosts slow us down */
 	lea CTL(C_R15), %rdx            /* struct sock_fprog */
 	syscall
 	test %rax, %rax

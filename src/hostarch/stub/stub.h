@@ -23,7 +23,7 @@
 #define STUB_CONTROL_BYTES 0x2000
 #define STUB_ALTSTACK (STUB_SHARED + STUB_CONTROL_BYTES)
 #define STUB_ALTSTACK_BYTES 0x8000
-#define STUB_FRAME_ROOM 0x4000 /* at the top of the signal stack, for the guest's frame; the rest is for kicks in the stub */
+#define STUB_FRAME_ROOM 0x4000 /* at the top of the signal stack: the guest's frame; below it: kicks' */
 #define STUB_SHARED_BYTES (STUB_CONTROL_BYTES + STUB_ALTSTACK_BYTES)
 
 /* Descriptors a stub inherits; the kernel keeps its own above these. */
@@ -166,7 +166,7 @@ struct stub_header {
 	uint64_t magic;
 	uint64_t gate_futex, gate_yield, gate_map, gate_bases; /* the instruction after each syscall */
 	uint64_t probe;                            /* after the call that must trap once the filter stands */
-	uint64_t resume_start, resume_end;         /* registers already the guest's, its code not yet running */
+	uint64_t resume_start, resume_end;         /* floating point is the guest's, its code not yet running */
 	uint64_t text_end;
 };
 

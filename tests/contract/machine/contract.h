@@ -95,7 +95,7 @@ extern const char guest_code[], guest_code_end[];
 extern const char guest_read[];    /* argument 0 = the word at SP */
 extern const char guest_write[];   /* the word at SP = SP */
 extern const char guest_call[];    /* nothing: also what is executed at an address under test */
-extern const char guest_args[];    /* arguments 0 to 5 = 11, 22 ... 66; then the call again with its result as argument 0 */
+extern const char guest_args[];    /* arguments 0 to 5 = 11, 22 ... 66; then again, argument 0 = the result */
 extern const char guest_spin[];    /* for ever */
 extern const char guest_fpu_set[]; /* a vector register = SP */
 extern const char guest_fpu_get[]; /* argument 0 = that register */
