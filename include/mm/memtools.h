@@ -24,6 +24,7 @@ void memtools_slab_resize_(void *ptr, size_t size_bytes, size_t usable_bytes);
 void memtools_mark_defined_(const void *ptr, size_t size_bytes);
 void memtools_open_(const void *ptr, size_t size_bytes);
 void memtools_close_(const void *ptr, size_t size_bytes);
+void memtools_end_(void);
 #else
 #define MEMTOOLS_CALL(call) ((void)0)
 #endif
@@ -44,6 +45,8 @@ void memtools_close_(const void *ptr, size_t size_bytes);
 
 /* Someone the tools do not see (the guest) may have written: content counts as defined. */
 #define memtools_mark_defined(ptr, size_bytes) MEMTOOLS_CALL(memtools_mark_defined_(ptr, size_bytes))
+/* The machine is about to end: what is still allocated is not lost. */
+#define memtools_end() MEMTOOLS_CALL(memtools_end_())
 #define memtools_open(ptr, size_bytes) MEMTOOLS_CALL(memtools_open_(ptr, size_bytes))
 #define memtools_close(ptr, size_bytes) MEMTOOLS_CALL(memtools_close_(ptr, size_bytes))
 

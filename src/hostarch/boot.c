@@ -12,11 +12,11 @@
 #include "hostarch/options.h"
 #include "hostarch/stats.h"
 #include "hostarch/stubs.h"
-#include "hostarch/tools.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
+#include "mm/memtools.h"
 #include "sched/task.h"
 #include "syscall/trace.h"
 
@@ -177,7 +177,7 @@ static NORETURN void leave(int status)
 {
 	if (options->stats)
 		stats_write(stats_fd, options->stats_file != NULL);
-	tools_memory_ends();
+	memtools_end();
 	host_exit(status);
 }
 

@@ -9,11 +9,15 @@
 #include "mm/memtools.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <valgrind/memcheck.h>
 #include <valgrind/valgrind.h>
 
 #include "arch/machine.h"
+#include "mm/frame.h"
+
+#define OBJECT_ALIGN 16u
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
@@ -182,4 +186,35 @@ void memtools_slab_resize_(void *ptr, size_t size_bytes, size_t usable_bytes)
 	/* The tail may have been open or closed before: growing leaves it defined. */
 	memtools_open_(ptr, size_bytes);
 	memtools_close_((char *)ptr + size_bytes, usable_bytes - size_bytes);
+}
+
+/*
+ * The kernel ends with its objects in place, and knows its frames by number: the leak check would call them lost. So
+ * it gets a pointer to each frame, and to each place where a heap object may begin. (Frames of the heap stop being
+ * chunks first, or the check takes a pointer to an object for one to its frame.)
+ */
+void memtools_end_(void)
+{
+	static const char **roots;
+	size_t n = 0;
+
+	if (!on_valgrind)
+		return;
+	for (uint32_t i = 0; i < frame_span(); i++) {
+		const pfn_t pfn = {frame_first().raw + i};
+
+		if (frame_kind(pfn) != FRAME_FREE)
+			n += frame_kind(pfn) == FRAME_SLAB ? PAGE_SIZE / OBJECT_ALIGN : 1;
+		if (frame_kind(pfn) == FRAME_SLAB && frame_refs(pfn) != 0)
+			VALGRIND_MEMPOOL_FREE(&pool, pfn_to_ptr(pfn));
+	}
+	roots = calloc(n, sizeof(roots[0]));
+	n = 0;
+	for (uint32_t i = 0; roots != NULL && i < frame_span(); i++) {
+		const pfn_t pfn = {frame_first().raw + i};
+		const size_t step = frame_kind(pfn) == FRAME_SLAB ? OBJECT_ALIGN : PAGE_SIZE;
+
+		for (size_t at = 0; frame_kind(pfn) != FRAME_FREE && at < PAGE_SIZE; at += step)
+			roots[n++] = (const char *)pfn_to_ptr(pfn) + at;
+	}
 }

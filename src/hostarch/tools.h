@@ -22,8 +22,6 @@ void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 
 /* host_tools.c: valgrind's client requests. */
 unsigned tools_stack_register(const void *stack, size_t size_bytes);
-/* The process is about to end: what physical memory still holds is not lost. */
-void tools_memory_ends(void);
 void tools_stack_deregister(unsigned id, const void *stack, size_t size_bytes);
 
 /* Around a switch: start on the old stack, finish as the first thing on the new one. */

@@ -116,13 +116,37 @@ static void test_kprintf(void **state)
 
 	fake_machine_reset();
 	fake.is_quiet = true;
-	kprintf("frame %u of %s\n", 3u, "ten");
-	assert_string_equal(fake.log, "frame 3 of ten\n");
+	kprintf("frame %u ", 3u);
+	kprintf("of %s\n", "ten");
+	klog("not shown\n");
+	assert_string_equal(fake.log, "levitate: frame 3 of ten\n");
 	memset(big, 'x', sizeof(big) - 1);
 	fake_machine_reset();
 	fake.is_quiet = true;
 	kprintf("%s", big); /* cut, not overrun */
+	kprintf("\n");
 	assert_in_range(fake.log_size, 255, 1999);
+	fake_machine_reset();
+}
+
+/* The ring keeps both kinds, without the prefix; the oldest bytes give way. */
+static void test_klog(void **state)
+{
+	static char buf[KLOG_RING_BYTES];
+	uint64_t pos = 0;
+	size_t n;
+
+	fake_machine_reset();
+	fake.is_quiet = true;
+	klog("first %d\n", 1);
+	kprintf("second\n");
+	n = klog_read(&pos, buf, sizeof(buf));
+	assert_true(n >= 15);
+	assert_memory_equal(buf + n - 15, "first 1\nsecond\n", 15);
+	assert_int_equal(klog_read(&pos, buf, sizeof(buf)), 0);
+	for (int i = 0; i < KLOG_RING_BYTES / 8; i++)
+		klog("%09d\n", i);
+	assert_int_equal(klog_read(&pos, buf, sizeof(buf)), KLOG_RING_BYTES);
 	fake_machine_reset();
 }
 
@@ -150,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_ours_only),
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_kprintf),
+		cmocka_unit_test(test_klog),
 		cmocka_unit_test(test_panic_and_assert),
 	};
 
