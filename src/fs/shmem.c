@@ -51,6 +51,7 @@ int shmem_file_create(uint64_t size_bytes, struct file **out) { return create(si
 
 int memfd_create(const char *name, unsigned flags, struct file **out)
 {
+	size_t name_bytes = strlen(name) + sizeof("/memfd: (deleted)");
 	struct tmpfs_inode *ti;
 	int error;
 
@@ -62,12 +63,12 @@ int memfd_create(const char *name, unsigned flags, struct file **out)
 		return error;
 	ti = tmpfs_inode((*out)->inode);
 	ti->is_memfd = true;
-	ti->memfd_name = kmalloc(strlen(name) + sizeof("/memfd: (deleted)"));
+	ti->memfd_name = kmalloc(name_bytes);
 	if (ti->memfd_name == NULL) {
 		file_put(*out);
 		return -ENOMEM;
 	}
-	ksnprintf(ti->memfd_name, kmalloc_usable(ti->memfd_name), "/memfd:%s (deleted)", name);
+	ksnprintf(ti->memfd_name, name_bytes, "/memfd:%s (deleted)", name);
 	if ((flags & MFD_ALLOW_SEALING) != 0)
 		ti->seals = 0;
 	return 0;

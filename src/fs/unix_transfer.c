@@ -24,13 +24,16 @@ static size_t packet_cost(const struct unix_packet *p) { return sizeof(*p) + p->
 static int packet_create(struct unix_socket *sender, struct unix_message *m, size_t n,
 			 struct unix_packet **out)
 {
-	struct unix_packet *p = kmalloc(sizeof(*p) + n);
+	/* Later small writes to a stream fill the packet up: see merge(). */
+	size_t bytes = sender->type == SOCK_STREAM ? ALIGN_UP(sizeof(struct unix_packet) + n, 256)
+						   : sizeof(struct unix_packet) + n;
+	struct unix_packet *p = kmalloc(bytes);
 	int err;
 
 	if (p == NULL)
 		return -ENOMEM;
 	*p = (struct unix_packet){.sender = sender, .cred = m->cred, .len = n};
-	p->capacity = kmalloc_usable(p) - sizeof(*p);
+	p->capacity = bytes - sizeof(*p);
 	err = uio_get(m->uio, p->data, n);
 	if (err != 0) {
 		kfree(p);

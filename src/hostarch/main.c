@@ -163,20 +163,27 @@ struct environment {
 	unsigned nr;
 };
 
+/* Where the variable of text[0..len), '=' included, stands, or where it would be added. */
+static unsigned environment_find(const struct environment *e, const char *text, size_t len)
+{
+	unsigned i = 0;
+
+	while (i < e->nr && strncmp(e->strings[i], text, len) != 0)
+		i++;
+	return i;
+}
+
 static void environment_set(struct environment *e, char *text)
 {
 	const char *equals = strchr(text, '=');
 	size_t len = equals == NULL ? 0 : (size_t)(equals - text) + 1;
+	unsigned i;
 
 	if (len < 2)
 		bad("--env wants NAME=VALUE, not '%s'", text);
-	for (unsigned i = 0; i < e->nr; i++) {
-		if (strncmp(e->strings[i], text, len) == 0) {
-			e->strings[i] = text;
-			return;
-		}
-	}
-	e->strings[e->nr++] = text;
+	i = environment_find(e, text, len);
+	e->strings[i] = text;
+	e->nr += i == e->nr;
 }
 
 static void environment_default(struct environment *e, const char *name, const char *otherwise)
@@ -188,7 +195,10 @@ static void environment_default(struct environment *e, const char *name, const c
 		value = otherwise;
 	if (asprintf(&text, "%s=%s", name, value) < 0)
 		bad("out of memory");
-	environment_set(e, text);
+	if (environment_find(e, text, strlen(name) + 1) == e->nr)
+		e->strings[e->nr++] = text;
+	else
+		free(text); /* --env said otherwise */
 }
 
 static void environment_init(struct environment *e, unsigned room)
@@ -196,6 +206,10 @@ static void environment_init(struct environment *e, unsigned room)
 	e->strings = calloc(room + 5, sizeof(e->strings[0]));
 	if (e->strings == NULL)
 		bad("out of memory");
+}
+
+static void environment_defaults(struct environment *e)
+{
 	environment_default(e, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	environment_default(e, "HOME", "/");
 	environment_default(e, "TERM", "dumb");
@@ -294,6 +308,7 @@ static int run(int argc, char **argv)
 	if (o.initrd != NULL && o.is_root_writable)
 		bad("--rw is for --root, not for --initrd");
 	o.argv = (const char *const *)&argv[optind];
+	environment_defaults(&env);
 	o.envp = (const char *const *)env.strings;
 	machine_boot(&o);
 }
