@@ -70,7 +70,8 @@ size_t arch_cpuinfo(char *buf, size_t size_bytes)
 			memcpy(brand + i * 4, &part, sizeof(part));
 		}
 	}
-	add(&t, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n", (const char *)vendor, family, model);
+	add(&t, "processor\t: 0\nvendor_id\t: %s\n", (const char *)vendor);
+	add(&t, "cpu family\t: %u\nmodel\t\t: %u\n", family, model);
 	add(&t, "model name\t: %s\nstepping\t: %u\n", (const char *)brand, one.eax & 15);
 	add(&t, "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nfpu\t\t: yes\nflags\t\t:");
 	add_bits(&t, one.edx, edx1);
@@ -78,6 +79,7 @@ size_t arch_cpuinfo(char *buf, size_t size_bytes)
 	add_bits(&t, one.ecx, ecx1);
 	if (zero.eax >= 7)
 		add_bits(&t, cpuid(7, 0).ebx, ebx7);
-	add(&t, "\nclflush size\t: %u\naddress sizes\t: 48 bits physical, 48 bits virtual\n\n", (one.ebx >> 8 & 255) * 8);
+	add(&t, "\nclflush size\t: %u\n", (one.ebx >> 8 & 255) * 8);
+	add(&t, "address sizes\t: 48 bits physical, 48 bits virtual\n\n");
 	return t.len;
 }

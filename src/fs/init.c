@@ -23,13 +23,14 @@ static const struct standard_mount {
 
 static int mount_memory_root(const struct boot_info *boot)
 {
+	const char *name = boot->initrd_name != NULL ? boot->initrd_name : "initrd";
 	struct superblock *sb;
 	int error = tmpfs_create(0755, &sb);
 
 	if (error == 0)
 		error = vfs_mount_root(sb, "rootfs", false);
 	if (error == 0 && boot->initrd != NULL)
-		error = cpio_unpack(boot->initrd_name != NULL ? boot->initrd_name : "initrd", boot->initrd, boot->initrd_size_bytes);
+		error = cpio_unpack(name, boot->initrd, boot->initrd_size_bytes);
 	return error;
 }
 

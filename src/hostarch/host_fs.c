@@ -66,7 +66,8 @@ static int stat_at(int dirfd, const char *name, int flags, struct host_stat *out
 {
 	struct statx st;
 
-	if (statx(dirfd, name, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &st) != 0)
+	flags |= AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+	if (statx(dirfd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &st) != 0)
 		return -errno;
 	*out = (struct host_stat){
 		.dev = makedev(st.stx_dev_major, st.stx_dev_minor), .ino = st.stx_ino,

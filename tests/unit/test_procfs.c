@@ -180,7 +180,8 @@ static void test_stat(void **state)
 	const char *p;
 	unsigned nr_fields = 0;
 
-	assert_int_equal(sscanf(content("/proc/1/stat"), "%d (%31[^)]) %c %d %d %d %d %d", &pid, name, &letter, &ppid, &pgrp,
+	assert_int_equal(sscanf(content("/proc/1/stat"), "%d (%31[^)]) %c %d %d %d %d %d", &pid, name,
+				&letter, &ppid, &pgrp,
 				&session, &tty, &tpgid), 8);
 	assert_int_equal(pid, 1);
 	assert_string_equal(name, "test");
@@ -305,7 +306,8 @@ static void test_writable(void **state)
 	assert_int_equal(current_process()->oom_score_adj, -17);
 	file_put(f);
 	assert_string_equal(content("/proc/self/oom_score_adj"), "-17\n");
-	assert_has(content("/proc/self/limits"), "Max open files            1024                 1048576              files     \n");
+	assert_has(content("/proc/self/limits"),
+		   "Max open files            1024                 1048576              files     \n");
 }
 
 /* ---- reading ---------------------------------------------------------------- */

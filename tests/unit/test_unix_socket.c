@@ -388,7 +388,8 @@ static int64_t send_fds(int fd, const int *fds, unsigned nr)
 		int fds[8];
 	} control = {.h = {16 + 4 * nr, SOL_SOCKET, SCM_RIGHTS}};
 	struct linux_iovec iov = {U(4096), 1};
-	struct linux_msghdr h = {.msg_iov = U(512), .msg_iovlen = 1, .msg_control = U(1024), .msg_controllen = control.h.cmsg_len};
+	struct linux_msghdr h = {.msg_iov = U(512), .msg_iovlen = 1,
+				 .msg_control = U(1024), .msg_controllen = control.h.cmsg_len};
 
 	memcpy(control.fds, fds, 4 * nr);
 	fake_user_put(512, &iov, sizeof(iov));
@@ -566,9 +567,11 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_stream, all_gone), cmocka_unit_test_teardown(test_stream_sigpipe, all_gone),
+		cmocka_unit_test_teardown(test_stream, all_gone),
+		cmocka_unit_test_teardown(test_stream_sigpipe, all_gone),
 		cmocka_unit_test_teardown(test_stream_limit, all_gone), cmocka_unit_test_teardown(test_reset, all_gone),
-		cmocka_unit_test_teardown(test_stream_blocks, all_gone), cmocka_unit_test_teardown(test_shutdown, all_gone),
+		cmocka_unit_test_teardown(test_stream_blocks, all_gone),
+		cmocka_unit_test_teardown(test_shutdown, all_gone),
 		cmocka_unit_test_teardown(test_messages, all_gone), cmocka_unit_test_teardown(test_connect, all_gone),
 		cmocka_unit_test_teardown(test_backlog, all_gone), cmocka_unit_test_teardown(test_datagrams, all_gone),
 		cmocka_unit_test_teardown(test_rights, all_gone), cmocka_unit_test_teardown(test_credentials, all_gone),
