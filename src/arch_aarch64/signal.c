@@ -105,7 +105,6 @@ static int restore_fpu(struct task *task, uint64_t extra)
 	if (copy_from_user(&record, uaddr(extra), sizeof(record)) != 0 || record.magic != FPSIMD_MAGIC ||
 	    record.size != FPSIMD_RECORD_BYTES)
 		return -EFAULT;
-	arch_fpu_save(task);
 	memcpy(fpu->vregs, record.vregs, sizeof(fpu->vregs));
 	fpu->fpsr = record.fpsr;
 	fpu->fpcr = record.fpcr;

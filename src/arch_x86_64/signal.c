@@ -116,22 +116,19 @@ int arch_signal_frame_push(struct task *task, struct trap_frame *f, const struct
 	return 0;
 }
 
-/* The image is checked where it stands, in task->fpu: on failure the task starts with a clean unit. */
+/*
+ * The image is read and checked where it will stand, in task->fpu, whatever that held: on failure the task starts
+ * with a clean unit.
+ */
 static int restore_fpu(struct task *task, uint64_t addr)
 {
-	arch_fpu_save(task);
-	if (addr == 0) {
+	bool is_valid = addr != 0 && copy_from_user(task->fpu, uaddr(addr), arch_fpu_size()) == 0 &&
+			arch_fpu_valid(task->fpu);
+
+	if (!is_valid)
 		arch_fpu_init(task->fpu);
-		arch_fpu_changed(task);
-		return 0;
-	}
-	if (copy_from_user(task->fpu, uaddr(addr), arch_fpu_size()) != 0 || !arch_fpu_valid(task->fpu)) {
-		arch_fpu_init(task->fpu);
-		arch_fpu_changed(task);
-		return -EFAULT;
-	}
 	arch_fpu_changed(task);
-	return 0;
+	return is_valid || addr == 0 ? 0 : -EFAULT;
 }
 
 int arch_signal_frame_pop(struct task *task, struct trap_frame *f, uint64_t *mask, uint64_t altstack[3])

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -209,6 +210,18 @@ static void pin_to_this_cpu(void)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/*
+ * libc registers restartable sequences (rseq(2)) for its sched_getcpu(). We do not need them any more, and
+ * the host would look after them at each of our hand-offs: 3 % of a null call.
+ */
+static void leave_rseq(void)
+{
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size != 0)
+		syscall(SYS_rseq, area, sizeof(struct rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 /* Each file of the host that the guest has in use costs a descriptor. */
 static void raise_descriptor_limit(void)
 {
@@ -246,6 +259,7 @@ int host_signal_init(double timeout_seconds)
 	int error;
 
 	pin_to_this_cpu();
+	leave_rseq();
 	raise_descriptor_limit();
 	stack.ss_sp = host_pages_alloc(HANDLER_STACK_BYTES);
 	if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0)
