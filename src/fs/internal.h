@@ -144,7 +144,7 @@ void lock_release_file(struct file *file);
 
 /* ---- shmem.c ---- */
 
-MUST_CHECK int memfd_create(const char *name, unsigned flags, struct file **out);
+MUST_CHECK int memfd_file_create(const char *name, unsigned flags, struct file **out);
 int64_t shmem_get_seals(struct file *file);
 int64_t shmem_add_seals(struct file *file, unsigned seals);
 

@@ -49,7 +49,7 @@ static int create(uint64_t size_bytes, uint32_t mode, struct file **out)
 
 int shmem_file_create(uint64_t size_bytes, struct file **out) { return create(size_bytes, 0777, out); }
 
-int memfd_create(const char *name, unsigned flags, struct file **out)
+int memfd_file_create(const char *name, unsigned flags, struct file **out)
 {
 	size_t name_bytes = strlen(name) + sizeof("/memfd: (deleted)");
 	struct tmpfs_inode *ti;

@@ -48,7 +48,7 @@ SYSCALL_DEFINE(memfd_create)
 
 	if (len < 0)
 		return len == -ENAMETOOLONG ? -EINVAL : len;
-	error = memfd_create(name, (unsigned)args[1], &file);
+	error = memfd_file_create(name, (unsigned)args[1], &file);
 	if (error != 0)
 		return error;
 	fd = fd_install(file, 0, (args[1] & MFD_CLOEXEC) != 0);

@@ -234,7 +234,7 @@ static void test_shared_memory_files(void **state)
 	assert_string_equal(file_name(f, buf, sizeof(buf)), "/dev/zero (deleted)");
 	assert_int_equal(shmem_get_seals(f), -EINVAL);
 	file_put(f);
-	assert_int_equal(memfd_create("m", MFD_ALLOW_SEALING, &f), 0);
+	assert_int_equal(memfd_file_create("m", MFD_ALLOW_SEALING, &f), 0);
 	assert_string_equal(file_name(f, buf, sizeof(buf)), "/memfd:m (deleted)");
 	assert_int_equal(vfs_write_kernel(f, "data", 4, 0), 4);
 	assert_int_equal(shmem_add_seals(f, F_SEAL_SHRINK | F_SEAL_GROW), 0);
@@ -246,10 +246,10 @@ static void test_shared_memory_files(void **state)
 	assert_int_equal(shmem_add_seals(f, F_SEAL_GROW), -EPERM);
 	assert_int_equal(shmem_get_seals(f), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 	file_put(f);
-	assert_int_equal(memfd_create("m", 0, &f), 0);
+	assert_int_equal(memfd_file_create("m", 0, &f), 0);
 	assert_int_equal(shmem_add_seals(f, F_SEAL_GROW), -EPERM);
 	file_put(f);
-	assert_int_equal(memfd_create("m", 0x8000, &f), -EINVAL);
+	assert_int_equal(memfd_file_create("m", 0x8000, &f), -EINVAL);
 	after = fs_frames_used();
 	assert_true(after <= before + 8); /* the file system itself, once */
 }
