@@ -7,6 +7,7 @@
 #ifndef USER_ABI_H
 #define USER_ABI_H
 
+#include "arch/user.h"
 #include "lib/types.h"
 
 /* User registers: Linux's struct user_pt_regs, then what a system call needs to be restarted. */
@@ -82,40 +83,8 @@ struct linux_epoll_event {
 	uint64_t data;
 };
 
-struct task;
-struct linux_siginfo;
-struct linux_sigaction;
-
-/*
- * Builds the signal frame on the user stack (or, with altstack_top, at the top of the alternate one) and
- * points the frame at the handler. mask: the mask rt_sigreturn restores. 0 or -EFAULT.
- */
-struct signal_delivery {
-	int sig;
-	const struct linux_siginfo *info;
-	const struct linux_sigaction *action;
-	uint64_t mask;
-	uint64_t altstack_top; /* 0: use the user stack */
-	uint64_t altstack_sp, altstack_size;
-	uint32_t altstack_flags;
-	uint64_t fault_addr;
-};
-int arch_signal_frame_push(struct task *task, struct trap_frame *frame, const struct signal_delivery *d);
-/*
- * rt_sigreturn(2): restores registers and floating-point state from the frame at the stack pointer.
- * *mask and the altstack are the caller's to install. 0 or -EFAULT (the task gets SIGSEGV).
- */
-int arch_signal_frame_pop(struct task *task, struct trap_frame *frame, uint64_t *mask,
-			  uint64_t altstack[3]);
-
-/* Makes user-supplied registers safe to return to. */
-void arch_frame_sanitise(struct trap_frame *frame);
-
 /* Which column of src/syscall/table.def is ours. */
 #define SYSCALL_NR(x86_64, aarch64) aarch64
 #define SYSCALL_NR_MAX 512
-
-/* VFS and /proc/cpuinfo: fills buf with the text for one CPU; returns its length. */
-size_t arch_cpuinfo(char *buf, size_t size_bytes);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef USER_ABI_H
 #define USER_ABI_H
 
+#include "arch/user.h"
 #include "lib/types.h"
 
 /* User registers, in the order of Linux's struct user_regs_struct. */
@@ -87,43 +88,10 @@ struct linux_epoll_event {
 	uint64_t data;
 } __attribute__((packed));
 
-struct task;
-struct linux_siginfo;
-struct linux_sigaction;
-
-/*
- * Builds the signal frame on the user stack (or, with on_altstack, at the top of the alternate one) and
- * points the frame at the handler. sp: the stack pointer to start from, red zone already
- * skipped unless on_altstack; mask: the mask rt_sigreturn restores. 0 or -EFAULT.
- */
-struct signal_delivery {
-	int sig;
-	const struct linux_siginfo *info;
-	const struct linux_sigaction *action;
-	uint64_t mask;
-	uint64_t altstack_top; /* 0: use the user stack */
-	uint64_t altstack_sp, altstack_size;
-	uint32_t altstack_flags;
-	uint64_t fault_addr;   /* cr2 */
-};
-int arch_signal_frame_push(struct task *task, struct trap_frame *frame, const struct signal_delivery *d);
-/*
- * rt_sigreturn(2): restores registers and floating-point state from the frame at the stack pointer.
- * *mask and the altstack are the caller's to install. 0 or -EFAULT (the task gets SIGSEGV).
- */
-int arch_signal_frame_pop(struct task *task, struct trap_frame *frame, uint64_t *mask,
-			  uint64_t altstack[3]);
-
-/* Makes user-supplied registers safe to return to (flags, segments, canonical addresses). */
-void arch_frame_sanitise(struct trap_frame *frame);
-
-/* arch_prctl(2) and friends: ABI calls that exist on this architecture only live in src/arch_<arch>/syscalls.c. */
+/* arch_prctl(2) and friends: ABI calls that exist on this architecture only live in src/arch_x86_64/syscalls.c. */
 
 /* Which column of src/syscall/table.def is ours. */
 #define SYSCALL_NR(x86_64, aarch64) x86_64
 #define SYSCALL_NR_MAX 512
-
-/* VFS and /proc/cpuinfo: fills buf with the text for one CPU; returns its length. */
-size_t arch_cpuinfo(char *buf, size_t size_bytes);
 
 #endif
