@@ -1,7 +1,9 @@
 /*
- * Out of memory in a page fault: somebody must go. The process with the most
- * resident pages is killed (with all that share its address space); init only when
- * there is nobody else.
+ * Out of memory in a page fault: somebody must go. Of the processes with the most
+ * resident pages the youngest is killed (with all that share its address space): it
+ * has the least work to lose, and of a program that forks without end it is one of
+ * the many and not the bystander that was there before. Init only when there is
+ * nobody else.
  */
 #include "lib/printf.h"
 #include "mm/aspace.h"
@@ -26,6 +28,21 @@ static int64_t badness(const struct process *p, const struct aspace *as)
 	frame_get_stats(&stats);
 	return MAX((int64_t)aspace_rss_pages(as) + (int64_t)stats.nr_total * p->oom_score_adj / 1000,
 		   (int64_t)0);
+}
+
+/*
+ * Is p, of this score, a better victim than best? most: the highest score so far. Scores within a
+ * quarter of it count as equal: the younger one goes.
+ */
+static bool is_better(const struct process *p, int64_t score, const struct process *best, int64_t most)
+{
+	if (best == NULL || process_is_init(best))
+		return true;
+	if (process_is_init(p))
+		return false;
+	if (score > most + most / 4)
+		return true;
+	return score >= most - most / 4 && p->start_time_ns >= best->start_time_ns;
 }
 
 /* Without a reference: nothing here sleeps. dying: somebody with memory is on the way out already. */
@@ -56,10 +73,13 @@ static struct process *choose_victim(bool *dying)
 		score = badness(p, as);
 		if (score < 0)
 			continue;
-		if (best == NULL || process_is_init(best) || (score > most && !process_is_init(p))) {
+		if (is_better(p, score, best, most)) {
+			if (best == NULL || process_is_init(best))
+				most = score;
 			best = p;
-			most = score;
 		}
+		if (!process_is_init(p))
+			most = MAX(most, score);
 	}
 	return best;
 }
