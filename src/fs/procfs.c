@@ -384,22 +384,16 @@ static const struct file_ops dir_fops = {
 /* ---- text files ----------------------------------------------------------- */
 
 /* Which address space the target's task has now; 0: none. */
-static uint64_t aspace_id_of(const struct inode *inode)
+static uint64_t aspace_id_of(const struct proc_target *t)
 {
-	struct proc_target t;
-	uint64_t id;
-
-	if (proc_target_get(inode, &t) != 0)
-		return 0;
-	id = t.task != NULL && t.task->aspace != NULL ? t.task->aspace->id : 0;
-	proc_target_put(&t);
-	return id;
+	return t->task != NULL && t->task->aspace != NULL ? t->task->aspace->id : 0;
 }
 
 static int text_open(struct file *file)
 {
 	const struct proc_entry *entry = proc_entry_of(file->inode);
 	struct proc_file *pf;
+	struct proc_target t;
 
 	if ((file_can_write(file) && entry->write == NULL) || (file_can_read(file) && entry->show == NULL))
 		return -EACCES;
@@ -408,8 +402,10 @@ static int text_open(struct file *file)
 		return -ENOMEM;
 	mutex_init(&pf->lock);
 	seq_init(&pf->text);
-	if (entry->is_of_aspace)
-		pf->aspace_id = aspace_id_of(file->inode);
+	if (entry->is_of_aspace && proc_target_get(file->inode, &t) == 0) {
+		pf->aspace_id = aspace_id_of(&t);
+		proc_target_put(&t);
+	}
 	file->private = pf;
 	return 0;
 }
@@ -432,7 +428,7 @@ static int text_fill(struct file *file, struct proc_file *pf)
 	if (err != 0)
 		return err;
 	pf->text.len = 0;
-	if (!entry->is_of_aspace || pf->aspace_id == aspace_id_of(file->inode))
+	if (!entry->is_of_aspace || pf->aspace_id == aspace_id_of(&t))
 		err = entry->show(&pf->text, &t);
 	proc_target_put(&t);
 	if (err == 0 && pf->text.is_out_of_memory) {

@@ -5,6 +5,7 @@
  * description where it stands, and lets only the calling guest task wait.
  */
 #include "abi/errno.h"
+#include "abi/statfs.h"
 #include "abi/fcntl.h"
 #include "abi/poll.h"
 #include "arch/machine.h"
@@ -350,7 +351,7 @@ static int open_stream(int fd, struct superblock *sb, struct file **out)
 int arch_open_stdio(struct file *out[3])
 {
 	struct superblock *sb = NULL;
-	int r = superblock_create("pipefs", 0x50495045, &sb);
+	int r = superblock_create("pipefs", PIPEFS_MAGIC, &sb);
 
 	for (int fd = 0; r == 0 && fd < 3; fd++) {
 		struct host_stream info;

@@ -36,11 +36,7 @@ static int64_t badness(const struct process *p, const struct aspace *as)
  */
 static bool is_better(const struct process *p, int64_t score, const struct process *best, int64_t most)
 {
-	if (best == NULL || process_is_init(best))
-		return true;
-	if (process_is_init(p))
-		return false;
-	if (score > most + most / 4)
+	if (best == NULL || score > most + most / 4)
 		return true;
 	return score >= most - most / 4 && p->start_time_ns >= best->start_time_ns;
 }
@@ -48,7 +44,7 @@ static bool is_better(const struct process *p, int64_t score, const struct proce
 /* Without a reference: nothing here sleeps. dying: somebody with memory is on the way out already. */
 static struct process *choose_victim(bool *dying)
 {
-	struct process *p, *best = NULL;
+	struct process *p, *best = NULL, *last_resort = NULL;
 	int64_t most = -1;
 
 	*dying = false;
@@ -73,15 +69,15 @@ static struct process *choose_victim(bool *dying)
 		score = badness(p, as);
 		if (score < 0)
 			continue;
-		if (is_better(p, score, best, most)) {
-			if (best == NULL || process_is_init(best))
-				most = score;
-			best = p;
+		if (process_is_init(p)) {
+			last_resort = p;
+			continue;
 		}
-		if (!process_is_init(p))
-			most = MAX(most, score);
+		if (is_better(p, score, best, most))
+			best = p;
+		most = MAX(most, score);
 	}
-	return best;
+	return best != NULL ? best : last_resort;
 }
 
 static void kill_sharers(struct aspace *as)
