@@ -1,4 +1,4 @@
-# The core, freestanding: src/{lib,mm,sched,syscall,fs} and the user ABI of the
+# The core, freestanding: src/{lib,mm,sched,syscall,fs,trace} and the user ABI of the
 # architecture. -nostdinc with only the compiler's own headers makes a libc
 # header in the core an error on every machine.
 execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include
@@ -18,7 +18,7 @@ if(LEVITATE_DEBUG)
 endif()
 
 file(GLOB core_sources CONFIGURE_DEPENDS
-	src/lib/*.c src/mm/*.c src/sched/*.c src/syscall/*.c src/fs/*.c)
+	src/lib/*.c src/mm/*.c src/sched/*.c src/syscall/*.c src/fs/*.c src/trace/*.c)
 foreach(name signal syscalls cpuinfo)
 	if(EXISTS ${CMAKE_SOURCE_DIR}/src/arch_${LEVITATE_ARCH}/${name}.c)
 		list(APPEND core_sources src/arch_${LEVITATE_ARCH}/${name}.c)

@@ -6,11 +6,20 @@ list(FILTER libc_sources EXCLUDE REGEX "/hostfs\\.c$")
 list(REMOVE_ITEM machine_sources ${libc_sources})
 
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(UNWIND REQUIRED IMPORTED_TARGET libunwind)
+pkg_check_modules(UNWIND REQUIRED IMPORTED_TARGET libunwind-generic)
 
+if(LEVITATE_TSAN)
+	add_compile_options(-fsanitize=thread)
+	add_link_options(-fsanitize=thread)
+endif()
 if(LEVITATE_SANITIZE)
 	add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
 	add_link_options(-fsanitize=address,undefined)
+endif()
+
+if(LEVITATE_COVERAGE)
+	target_compile_options(core_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:--coverage;-O0>)
+	add_link_options(--coverage)
 endif()
 
 # Kernel code of the machine: the core's rules. Host code: libc's headers.
@@ -28,5 +37,4 @@ target_link_libraries(levitate PRIVATE PkgConfig::UNWIND)
 if(EXISTS ${CMAKE_SOURCE_DIR}/src/hostarch/sources.cmake)
 	include(${CMAKE_SOURCE_DIR}/src/hostarch/sources.cmake)
 endif()
-install(TARGETS levitate RUNTIME DESTINATION bin)
-install(FILES ${CMAKE_SOURCE_DIR}/docs/levitate.1 DESTINATION share/man/man1)
+include(cmake/package.cmake)

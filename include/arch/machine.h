@@ -38,6 +38,8 @@ struct boot_info {
 	const void *initrd;       /* cpio archive, or NULL */
 	size_t initrd_size_bytes;
 	const char *initrd_name;  /* for messages; NULL: "initrd" */
+	/* Bare metal: whole pages of the archive, in no range; the frame allocator gets them as it is unpacked. */
+	struct { paddr_t start, end; } initrd_pages;
 	uint64_t realtime_ns;     /* wall-clock time at arch_time_ns() == 0 */
 	/*
 	 * The first program. Hosted: all four are given; a path without '/' is looked up in PATH of
@@ -99,6 +101,8 @@ NORETURN void arch_user_enter(void);
  * (64-byte aligned). The live state may be elsewhere (registers, stub page):
  * arch_fpu_save() brings task->fpu up to date; after writing task->fpu call
  * arch_fpu_changed(), so that the next entry of user mode loads it.
+ * The thread pointer in task->frame is such state, too: save before reading it,
+ * save before and say changed after writing it.
  * arch_fpu_init() writes the state a new program starts with.
  * arch_fpu_valid() checks an image that came from the user, so that loading it cannot fault.
  */
@@ -123,6 +127,7 @@ enum trap_exception {
 	EXC_MACHINE,      /* the user context itself is broken: the process is killed (SIGKILL) */
 	EXC_FLOAT_DIVIDE, /* SIGFPE  FPE_FLTDIV, and the other floating-point exceptions told apart: */
 	EXC_FLOAT_OVERFLOW, EXC_FLOAT_UNDERFLOW, EXC_FLOAT_INEXACT, /* FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES */
+	EXC_STACK,        /* SIGBUS  SI_KERNEL, address 0 (x86: an address relative to the stack is no address) */
 };
 
 enum trap_interrupt { IRQ_TIMER = 1, IRQ_CONSOLE = 2, IRQ_OTHER = 4 };
@@ -237,6 +242,11 @@ NORETURN void arch_init_failed(int error, const char *path);
  */
 NORETURN void arch_boot_failed(int error, const char *what);
 NORETURN void arch_reboot(void);
+/*
+ * For reports: the function that holds the kernel code at `address`, as the machine knows it ("name+0x12",
+ * perhaps with file and line); "?" when it does not. Cut at size_bytes, NUL included. No allocation.
+ */
+void arch_symbolise(uintptr_t address, char *buf, size_t size_bytes);
 /* After the panic report: stop (hosted: exit 70, core as configured). */
 NORETURN void arch_panic_stop(void);
 

@@ -77,6 +77,8 @@ struct proc_entry {
 MUST_CHECK int proc_target_get(const struct inode *inode, struct proc_target *out);
 void proc_target_put(struct proc_target *t);
 const struct proc_entry *proc_entry_of(const struct inode *inode);
+/* For write functions: text is a decimal number from min to max, white space around it allowed. -EINVAL. */
+int proc_parse_int(const char *text, int64_t min, int64_t max, int64_t *out);
 
 /* May the current task look into t's memory and files (ptrace(2), PTRACE_MODE_READ)? */
 bool proc_may_inspect(const struct task *t);

@@ -451,10 +451,18 @@ MUST_CHECK int tmpfs_create(uint32_t root_mode, struct superblock **out);
 MUST_CHECK int tmpfs_create_sized(uint32_t root_mode, uint64_t size_limit_bytes, struct superblock **out);
 MUST_CHECK int devfs_create(struct superblock **out);
 MUST_CHECK int procfs_create(struct superblock **out);
-/* A nameless file of memory, size_bytes long, read-write: MAP_SHARED|MAP_ANONYMOUS, memfd. */
+/*
+ * A nameless file of memory, size_bytes long, read-write: MAP_SHARED|MAP_ANONYMOUS, memfd.
+ * reserved: all of it counts against the commit limit from the start, not each page when it comes.
+ */
 MUST_CHECK int shmem_file_create(uint64_t size_bytes, struct file **out);
-/* Unpacks a newc cpio archive below the root. -EINVAL names the bad place with kprintf. */
-MUST_CHECK int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes);
+MUST_CHECK int shmem_file_create_reserved(uint64_t size_bytes, struct file **out);
+/*
+ * Unpacks a newc cpio archive below the root. -EINVAL names the bad place with kprintf. have_read (may be
+ * NULL) is told how much of the archive, from its start, is not read again; ever more.
+ */
+MUST_CHECK int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes,
+			   void (*have_read)(size_t size_bytes));
 
 /* Writes everything back, on every file system: sync(2), power off. */
 void vfs_sync_all(void);

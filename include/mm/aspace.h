@@ -36,6 +36,7 @@ struct aspace {
 	uint64_t stack_limit_bytes;			 /* RLIMIT_STACK at exec */
 	uint64_t as_limit_bytes;			 /* RLIMIT_AS, UINT64_MAX: none */
 	uint64_t data_limit_bytes;			 /* RLIMIT_DATA */
+	uint64_t nr_charged;				 /* pages: its part of what is committed (mm/commit.h) */
 	uint64_t arg_start, arg_end, env_start, env_end; /* /proc/PID/cmdline, environ */
 	uint64_t code_start, code_end, data_start, data_end, stack_top;
 	uint64_t auxv[44];				  /* /proc/PID/auxv: pairs, as exec laid them */
@@ -49,8 +50,10 @@ struct aspace {
 	/* the machine's */
 	uintptr_t machine; /* arch_mmu_attach */
 	/* atomic: */
-	uint32_t refs;	      /* tasks and kernel users */
+	uint32_t refs;	      /* tasks, open files, kernel users */
+	uint32_t nr_files;    /* of them, open files of /proc/PID/mem */
 	uint64_t id;	      /* never given twice: tells whether a task has called exec since */
+	uint64_t record_hash; /* of the mappings, as the record has them (src/trace/record.c); 0: it has none */
 	struct list all_link; /* all address spaces */
 };
 
@@ -66,6 +69,8 @@ extern struct aspace_stats aspace_stats;
 /* Fork strategy and codec of new address spaces: set once at boot. */
 void aspace_set_fork_mode(enum fork_mode mode);
 enum fork_mode aspace_fork_mode(void);
+/* FORK_SHARE shares subtrees with more pages than this: to measure where it pays (tests/cost/fork_model.c). */
+void aspace_set_share_above(uint32_t nr_pages);
 void aspace_set_pt_ops(const struct pt_ops *ops);
 /* --audit: run mm_audit() after each operation. */
 void aspace_set_audit(bool on);
@@ -124,6 +129,11 @@ uint64_t aspace_virtual_pages(const struct aspace *as);
  * Returns the number of violations, each printed with kprintf.
  */
 unsigned mm_audit(void);
+extern uint64_t audit_nr_runs; /* since boot, for --stats */
+/* The same at the machine's end, wherever other tasks stand: 0 while one is amid an operation. */
+unsigned mm_audit_end(void);
+/* After mm_audit(): calls fn for each user page and page table that something refers to. */
+void mm_audit_reached(void (*fn)(pfn_t pfn));
 /* Calls audit when --audit asked for it; panics (status 70) on a violation. */
 void mm_audit_point(const char *operation);
 

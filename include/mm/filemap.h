@@ -40,6 +40,7 @@ struct filemap {
 	unsigned height;
 	unsigned read_window; /* read-ahead: pages read last time, and where the next are expected */
 	uint64_t read_next;
+	uint64_t nr_promised; /* pages committed (mm/commit.h) from the start; 0: each when it comes */
 	bool was_mapped; /* some address space maps it, or did */
 	struct list all;
 };
@@ -48,9 +49,12 @@ void filemap_init(struct filemap *map, const struct filemap_ops *ops, void *owne
 /* Drops all pages, dirty or not (the file is gone; nothing maps it). */
 void filemap_destroy(struct filemap *map);
 
+/* A new memory file counts with nr_pages against the commit limit as long as it lives. -ENOMEM. */
+MUST_CHECK int filemap_promise(struct filemap *map, uint64_t nr_pages);
+
 /*
  * The page at index, filled, with a reference for the caller; reads neighbours along
- * with it. for_write marks it dirty. Errors: -ENOMEM, -EIO or what read_pages said.
+ * with it. for_write marks it dirty. Errors: -ENOMEM, -ENOSPC (commit limit), or what read_pages said.
  * Beyond the end of the file is the caller's business.
  */
 MUST_CHECK int filemap_get_page(struct filemap *map, uint64_t index, bool for_write, pfn_t *out);

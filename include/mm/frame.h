@@ -47,6 +47,12 @@ static inline pfn_t ptr_to_pfn(const void *ptr)
 void frame_init(const struct boot_info *boot);
 
 /*
+ * The allocator gets [start, end), whole pages of boot->initrd_pages, which it had been kept from. Once
+ * for each page and upwards: start is where the last call ended.
+ */
+void frame_give(paddr_t start, paddr_t end);
+
+/*
  * One frame with refs == 1, content undefined. PFN_NONE when memory (after
  * shrinking caches) or --fail-alloc says no.
  */
@@ -120,6 +126,19 @@ void frame_set_kind(pfn_t pfn, enum frame_kind kind);
 static inline uint32_t frame_table_pages(pfn_t pfn) { return frame_meta_(pfn)->info & FRAME_TABLE_PAGES_MAX; }
 void frame_table_set_pages(pfn_t pfn, uint32_t nr_pages);
 
+/*
+ * Instruction fetches see what the frame holds now: set when arch_code_sync() was called for it, cleared
+ * by the kernel's own writes to a cached page, and by frame_set_kind(). Not for FRAME_TABLE.
+ */
+#define FRAME_CODE_SYNCED_ (1u << 22)
+static inline bool frame_code_is_synced(pfn_t pfn) { return (frame_meta_(pfn)->info & FRAME_CODE_SYNCED_) != 0; }
+static inline void frame_set_code_synced(pfn_t pfn, bool is_synced)
+{
+	uint32_t info = frame_meta_(pfn)->info & ~FRAME_CODE_SYNCED_;
+
+	frame_meta_(pfn)->info = info | (is_synced ? FRAME_CODE_SYNCED_ : 0);
+}
+
 /* Is this a frame of memory that has been handed out at least once, or could be next? */
 bool frame_is_valid(pfn_t pfn);
 /*
@@ -128,10 +147,16 @@ bool frame_is_valid(pfn_t pfn);
  */
 pfn_t frame_first(void);
 uint32_t frame_span(void);
+/* The same when all memory has been touched. */
+uint32_t frame_span_max(void);
 
-/* nr_total: frames under the allocator's care, the sum of all kinds but FRAME_RESERVED. */
+/*
+ * nr_total: frames under the allocator's care, the sum of all kinds but FRAME_RESERVED; and those that
+ * frame_give() has yet to bring.
+ */
 void frame_get_stats(struct frame_stats *out);
 uint64_t frame_nr_free(void);
+uint64_t frame_nr_total(void);
 
 /*
  * Registers a function that frees caches when memory runs out. It returns the number
@@ -157,7 +182,7 @@ unsigned frame_audit(void);
 void fail_alloc_arm(uint64_t n, bool persistent);
 uint64_t fail_alloc_count(void); /* allocations asked for since the last arm */
 extern uint64_t fail_alloc_seen_, fail_alloc_at_;
-bool fail_alloc_hit(void); /* the first failure: a place for a breakpoint */
+bool fail_alloc_hit(void);
 static inline bool fail_alloc(void)
 {
 	return __builtin_expect(++fail_alloc_seen_ >= fail_alloc_at_, 0) && fail_alloc_hit();

@@ -41,6 +41,8 @@ struct kmem_cache_stat {
 };
 /* Fills *out with the index-th cache (0, 1, ...); false when there is none. */
 bool kmem_cache_get_stat(unsigned index, struct kmem_cache_stat *out);
+/* Checks every slab against its cache. Returns the number of violations, each printed. */
+unsigned kmalloc_audit(void);
 /* Objects in use in all caches plus large allocations: for leak checks. */
 uint64_t kmalloc_nr_used(void);
 

@@ -131,6 +131,7 @@ struct pt_ops {
 	pte_t (*encode_table)(paddr_t pa, bool writable);
 	pte_t (*encode_page)(paddr_t pa, prot_t prot, unsigned attrs);
 	pte_t (*without_write)(pte_t e);
+	pte_t (*aged)(pte_t e);
 	void (*decode)(pte_t e, struct pte_fields *out);
 
 	/* An empty root; slots beyond the user's part are the machine's. -ENOMEM. */
@@ -227,7 +228,7 @@ static inline uint64_t pt_va_end(const struct pt_ops *ops)
 struct pt_stats {
 	uint64_t nr_entry_writes, nr_table_allocs, nr_table_copies, nr_table_shares, nr_takeovers,
 		nr_page_copies;
-	uint64_t nr_flushes, nr_slots_moved;
+	uint64_t nr_flushes, nr_slots_moved, nr_drops; /* drops: references that slots gave up as trees went away */
 };
 extern struct pt_stats pt_stats;
 

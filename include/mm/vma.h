@@ -27,6 +27,7 @@ enum vma_flags {
 	VMA_HEAP = 1u << 8, /* brk area: for /proc/PID/maps */
 	VMA_STACK = 1u << 9,
 	VMA_LOCKED = 1u << 10, /* mlock: recorded, all memory is resident anyway */
+	VMA_ACCOUNT = 1u << 11, /* counts against the commit limit (mm/commit.h) */
 };
 
 /* By value in the tree's leaves; [start, end) page aligned. */
@@ -48,7 +49,14 @@ struct vma_tree {
 	uint32_t nr_vmas;
 	uint32_t nr_reserved; /* nodes set aside by vma_reserve(); never copied by a clone */
 	uint64_t nr_pages;    /* sum of lengths */
+	uint64_t nr_accounted; /* of them in VMAs with VMA_ACCOUNT */
 };
+
+/* What a VMA adds to nr_accounted. */
+static inline uint64_t vma_accounted_pages(const struct vma *vma)
+{
+	return (vma->flags & VMA_ACCOUNT) != 0 ? (vma->end - vma->start) >> PAGE_SHIFT : 0;
+}
 
 void vma_tree_init(struct vma_tree *tree);
 /* Shares src's nodes: O(1), cannot fail. */

@@ -26,6 +26,7 @@ struct fdtable;
 struct fs_context;
 
 extern struct spinlock task_lock;
+extern struct process *init_process; /* NULL until the scheduler starts */
 
 enum task_state {
 	TASK_RUNNABLE, /* running or in the run queue */
@@ -117,6 +118,7 @@ struct process {
 	int next_timer_id;
 	uint32_t personality;
 	int oom_score_adj;
+	uint64_t oom_waited_ns;        /* when the out-of-memory killer first found it dying, or 0 */
 	bool is_dumpable;
 };
 
@@ -223,8 +225,11 @@ int task_exec_init(const char *path, const char *const argv[], const char *const
 
 NORETURN void task_exit(int code);         /* exit(2): this thread; code is 0..255 */
 NORETURN void task_exit_group(int wait_status); /* whole process: wait status as of wait4 */
-/* Memory ran out in a fault: kills the largest process. The caller gives up the CPU and tries again. */
-void oom_kill(void);
+/*
+ * Memory ran out in a page fault of the current task: kills the largest process, unless one is dying
+ * already, and gives up the CPU. The access is tried again, or the current task is the one to go.
+ */
+void oom_kill(uaddr_t fault_addr);
 
 /* wait4(2), waitid(2): src/sched/wait.c. */
 struct linux_rusage;
@@ -250,6 +255,11 @@ bool pgrp_is_orphaned_locked(int pgid, const struct process *ignored);
 
 /* Scheduler */
 void sched_init(void);
+/*
+ * From now on the choice of who runs next, and whether the end of a trap is a moment to switch, are a function of the
+ * seed: runs repeat, and different seeds try different orders. Before the first task runs.
+ */
+void sched_set_seed(uint64_t seed);
 void schedule(void);                       /* gives up the CPU; returns when run again */
 void sched_wake(struct task *t);           /* makes it runnable */
 void sched_yield_cpu(void);

@@ -109,6 +109,12 @@ static inline pte_t pte_without_write(pte_t e)
 	return (pte_t){(e.raw & ~PTE_ARM_SW_WRITE) | PTE_ARM_AP_RO};
 }
 
+/* A page entry nobody has used since: neither accessed nor dirty. */
+static inline pte_t pte_aged(pte_t e)
+{
+	return (pte_t){(e.raw & ~(PTE_ARM_AF | PTE_ARM_SW_DIRTY)) | PTE_ARM_AP_RO};
+}
+
 /* Of a table entry only; pages are re-made. */
 static inline pte_t pte_table_with_write(pte_t e) { return (pte_t){e.raw & ~PTE_ARM_APTABLE_RO}; }
 

@@ -14,9 +14,21 @@
 #define FPSIMD_RECORD_BYTES 528u
 #define PSTATE_FLAGS 0xf0000000u /* NZCV */
 
+/* task->fpu: 32 vector registers, then FPSR and FPCR; the record has the two words first. */
+struct fpsimd_record {
+	uint32_t magic, size, fpsr, fpcr;
+	uint8_t vregs[512];
+};
+struct fpu_image {
+	uint8_t vregs[512];
+	uint32_t fpsr, fpcr;
+};
+
+/* Up to the record that ends the extra state; the rest of the 4096 bytes for it is not touched. */
 struct sigcontext {
-	uint64_t fault_address, regs[31], sp, pc, pstate;
-	uint8_t reserved[4096] __attribute__((aligned(16)));
+	uint64_t fault_address, regs[31], sp, pc, pstate, pad;
+	struct fpsimd_record fpsimd;
+	uint64_t end[2];
 };
 
 struct ucontext {
@@ -31,109 +43,92 @@ struct rt_sigframe {
 	struct linux_siginfo info;
 	struct ucontext uc;
 };
+#define RT_SIGFRAME_BYTES (sizeof(struct linux_siginfo) + 176 + 288 + 4096)
 _Static_assert(offsetof(struct ucontext, mcontext) == 176, "aarch64 ucontext");
+_Static_assert(offsetof(struct sigcontext, fpsimd) == 288, "aarch64 sigcontext");
+_Static_assert(sizeof(struct fpsimd_record) == FPSIMD_RECORD_BYTES, "aarch64 fpsimd_context");
 
-/* task->fpu: 32 vector registers, then FPSR and FPCR; the record has the two words first. */
-struct fpsimd_record {
-	uint32_t magic, size, fpsr, fpcr;
-	uint8_t vregs[512];
-};
-struct fpu_image {
-	uint8_t vregs[512];
-	uint32_t fpsr, fpcr;
-};
-
-/* Written member by member: the reserved area is large and mostly zero. */
-static int push_context(struct task *task, uint64_t addr, const struct trap_frame *f, const struct signal_delivery *d)
+static void fill_context(struct ucontext *uc, const struct task *task, const struct trap_frame *f,
+			 const struct signal_delivery *d)
 {
-	struct { uint64_t fault_address, regs[31], sp, pc, pstate; } regs = {0};
-	struct { uint64_t flags, link, stack_sp; uint32_t stack_flags, pad; uint64_t stack_size, sigmask; } head = {0};
+	struct sigcontext *mc = &uc->mcontext;
 	const struct fpu_image *fpu = task->fpu;
-	struct fpsimd_record record = {.magic = FPSIMD_MAGIC, .size = FPSIMD_RECORD_BYTES};
-	uint64_t uc = addr + offsetof(struct rt_sigframe, uc);
-	uint64_t mc = uc + offsetof(struct ucontext, mcontext);
-	uint64_t extra = mc + offsetof(struct sigcontext, reserved);
 
-	head.stack_sp = d->altstack_sp;
-	head.stack_flags = d->altstack_flags;
-	head.stack_size = d->altstack_size;
-	head.sigmask = d->mask;
-	regs.fault_address = d->fault_addr;
-	memcpy(regs.regs, f->x, sizeof(f->x));
-	regs.sp = f->sp;
-	regs.pc = f->pc;
-	regs.pstate = f->pstate;
-	memcpy(record.vregs, fpu->vregs, sizeof(record.vregs));
-	record.fpsr = fpu->fpsr;
-	record.fpcr = fpu->fpcr;
-	if (copy_to_user(uaddr(addr), d->info, sizeof(*d->info)) != 0 ||
-	    copy_to_user(uaddr(uc), &head, sizeof(head)) != 0 ||
-	    copy_to_user(uaddr(mc), &regs, sizeof(regs)) != 0 ||
-	    copy_to_user(uaddr(extra), &record, sizeof(record)) != 0 ||
-	    clear_user(uaddr(extra + sizeof(record)), 16) != 0)
-		return -EFAULT;
-	return 0;
+	memset(uc, 0, offsetof(struct ucontext, mcontext));
+	uc->stack.sp = d->altstack_sp;
+	uc->stack.flags = d->altstack_flags;
+	uc->stack.size = d->altstack_size;
+	uc->sigmask = d->mask;
+	mc->fault_address = d->fault_addr;
+	memcpy(mc->regs, f->x, sizeof(f->x));
+	mc->sp = f->sp;
+	mc->pc = f->pc;
+	mc->pstate = f->pstate;
+	mc->pad = 0;
+	mc->fpsimd.magic = FPSIMD_MAGIC;
+	mc->fpsimd.size = FPSIMD_RECORD_BYTES;
+	mc->fpsimd.fpsr = fpu->fpsr;
+	mc->fpsimd.fpcr = fpu->fpcr;
+	memcpy(mc->fpsimd.vregs, fpu->vregs, sizeof(fpu->vregs));
+	mc->end[0] = mc->end[1] = 0;
 }
 
 int arch_signal_frame_push(struct task *task, struct trap_frame *f, const struct signal_delivery *d)
 {
 	uint64_t sp = d->altstack_top != 0 ? d->altstack_top : f->sp;
 	uint64_t record_addr = (sp - 16) & ~15ull;
-	uint64_t addr = (record_addr - sizeof(struct rt_sigframe)) & ~15ull;
+	uint64_t addr = (record_addr - RT_SIGFRAME_BYTES) & ~15ull;
 	uint64_t frame_record[2] = {f->x[29], f->x[30]};
+	struct rt_sigframe frame;
 
 	arch_fpu_save(task);
+	frame.info = *d->info;
+	fill_context(&frame.uc, task, f, d);
 	if (copy_to_user(uaddr(record_addr), frame_record, sizeof(frame_record)) != 0 ||
-	    push_context(task, addr, f, d) != 0)
+	    copy_to_user(uaddr(addr), &frame, sizeof(frame)) != 0)
 		return -EFAULT;
 	f->x[0] = (uint64_t)d->sig;
 	f->x[1] = addr;
 	f->x[2] = addr + offsetof(struct rt_sigframe, uc);
 	f->x[29] = record_addr;
-	f->x[30] = d->action->restorer;
+	f->x[30] = (d->action->flags & SA_RESTORER) != 0 ? d->action->restorer : ABI_SIGRETURN_CODE;
 	f->sp = addr;
 	f->pc = d->action->handler;
 	frame_forget_syscall(f);
 	return 0;
 }
 
-static int restore_fpu(struct task *task, uint64_t extra)
+static void restore_fpu(struct task *task, const struct fpsimd_record *record)
 {
-	struct fpsimd_record record;
 	struct fpu_image *fpu = task->fpu;
 
-	if (copy_from_user(&record, uaddr(extra), sizeof(record)) != 0 || record.magic != FPSIMD_MAGIC ||
-	    record.size != FPSIMD_RECORD_BYTES)
-		return -EFAULT;
-	memcpy(fpu->vregs, record.vregs, sizeof(fpu->vregs));
-	fpu->fpsr = record.fpsr;
-	fpu->fpcr = record.fpcr;
+	memcpy(fpu->vregs, record->vregs, sizeof(fpu->vregs));
+	fpu->fpsr = record->fpsr;
+	fpu->fpcr = record->fpcr;
 	arch_fpu_changed(task);
-	return 0;
 }
 
 void arch_frame_sanitise(struct trap_frame *f) { f->pstate &= PSTATE_FLAGS; }
 
 int arch_signal_frame_pop(struct task *task, struct trap_frame *f, uint64_t *mask, uint64_t altstack[3])
 {
-	struct { uint64_t fault_address, regs[31], sp, pc, pstate; } regs;
-	struct { uint64_t flags, link, stack_sp; uint32_t stack_flags, pad; uint64_t stack_size, sigmask; } head;
-	uint64_t uc = f->sp + offsetof(struct rt_sigframe, uc);
-	uint64_t mc = uc + offsetof(struct ucontext, mcontext);
+	struct ucontext uc;
+	const struct sigcontext *mc = &uc.mcontext;
 
-	if ((f->sp & 15) != 0 || copy_from_user(&head, uaddr(uc), sizeof(head)) != 0 ||
-	    copy_from_user(&regs, uaddr(mc), sizeof(regs)) != 0 ||
-	    restore_fpu(task, mc + offsetof(struct sigcontext, reserved)) != 0)
+	if ((f->sp & 15) != 0 ||
+	    copy_from_user(&uc, uaddr(f->sp + offsetof(struct rt_sigframe, uc)), sizeof(uc)) != 0 ||
+	    mc->fpsimd.magic != FPSIMD_MAGIC || mc->fpsimd.size != FPSIMD_RECORD_BYTES)
 		return -EFAULT;
-	memcpy(f->x, regs.regs, sizeof(f->x));
-	f->sp = regs.sp;
-	f->pc = regs.pc;
-	f->pstate = regs.pstate;
+	restore_fpu(task, &mc->fpsimd);
+	memcpy(f->x, mc->regs, sizeof(f->x));
+	f->sp = mc->sp;
+	f->pc = mc->pc;
+	f->pstate = mc->pstate;
 	frame_forget_syscall(f);
 	arch_frame_sanitise(f);
-	*mask = head.sigmask;
-	altstack[0] = head.stack_sp;
-	altstack[1] = head.stack_flags;
-	altstack[2] = head.stack_size;
+	*mask = uc.sigmask;
+	altstack[0] = uc.stack.sp;
+	altstack[1] = uc.stack.flags;
+	altstack[2] = uc.stack.size;
 	return 0;
 }

@@ -26,8 +26,25 @@ struct trap_frame {
 #define ABI_MINSIGSTKSZ 4720u
 #define ABI_STACK_ALIGN 16u
 #define ABI_SIGRETURN_SP_OFFSET 0 /* the handler's return pops nothing */
+/*
+ * Code of the machine's that calls rt_sigreturn, for handlers without a restorer (glibc gives none: Linux has it
+ * in the vDSO). Outside of the user's addresses, yet user mode may read and execute it.
+ */
+#define ABI_SIGRETURN_CODE UINT64_C(0xffffffffc21ff000)
+#define ABI_ILLEGAL_CODE ILL_ILLOPC /* siginfo of EXC_ILLEGAL, EXC_BREAKPOINT (abi/signal.h) */
+#define ABI_BREAKPOINT_CODE TRAP_BRKPT
 #define ABI_CLONE_ARG_CHILD_TID 4 /* clone(2)'s order of arguments */
 #define ABI_CLONE_ARG_TLS 3
+
+/* The members of struct trap_frame, in order, for reports. */
+#define FRAME_REGISTER_NAMES                                                                                     \
+	"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",    \
+		"x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", \
+		"x30", "sp", "pc", "pstate", "orig_x0", "nr", "tpidr"
+/* What context_swap() leaves on a sleeping task's stack, in words: context.S here and in boot/. */
+#define CONTEXT_WORDS 12
+#define CONTEXT_FP_WORD 10
+#define CONTEXT_PC_WORD 11
 
 #define NO_SYSCALL UINT64_MAX
 
@@ -82,6 +99,10 @@ struct linux_epoll_event {
 	uint32_t pad;
 	uint64_t data;
 };
+
+/* Instruction fetches see what was stored in a frame only after the machine has cleaned its caches. */
+#define ABI_CODE_NEEDS_SYNC 1
+void arch_code_sync(pfn_t pfn);
 
 /* Which column of src/syscall/table.def is ours. */
 #define SYSCALL_NR(x86_64, aarch64) aarch64

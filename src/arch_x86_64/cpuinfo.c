@@ -1,4 +1,4 @@
-/* /proc/cpuinfo's text for x86_64, from the CPUID instruction. */
+/* What programs are told of the processor, from the CPUID instruction: /proc/cpuinfo's text, AT_HWCAP2. */
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "user_abi.h"
@@ -49,6 +49,12 @@ static void add_bits(struct text *t, uint32_t word, const char *const names[32])
 	for (unsigned i = 0; i < 32; i++)
 		if ((word >> i & 1) != 0 && names[i] != NULL)
 			add(t, " %s", names[i]);
+}
+
+/* Machines that have it turn it on; a Linux host does since 5.9. */
+uint64_t arch_hwcap2(void)
+{
+	return cpuid(0, 0).eax >= 7 && (cpuid(7, 0).ebx & 1) != 0 ? 2 : 0;
 }
 
 size_t arch_cpuinfo(char *buf, size_t size_bytes)

@@ -78,6 +78,9 @@ static inline bool pte_is_writable(pte_t e) { return (e.raw & PTE_X86_RW) != 0; 
 
 static inline pte_t pte_without_write(pte_t e) { return (pte_t){e.raw & ~PTE_X86_RW}; }
 
+/* A page entry nobody has used since: neither accessed nor dirty. */
+static inline pte_t pte_aged(pte_t e) { return (pte_t){e.raw & ~(PTE_X86_A | PTE_X86_D)}; }
+
 /* Of a table entry only; pages are re-made. */
 static inline pte_t pte_table_with_write(pte_t e) { return (pte_t){e.raw | PTE_X86_RW}; }
 

@@ -17,7 +17,7 @@
 #define UC_STRICT_RESTORE_SS 4u
 #define USER_ADDRESS_BITS 47
 
-#define EFLAGS_USER_MASK 0x00244dd5u /* CF PF AF ZF SF TF DF OF RF AC ID */
+#define EFLAGS_USER_MASK 0x00250dd5u /* CF PF AF ZF SF TF DF OF RF AC ID */
 #define EFLAGS_ALWAYS 0x202u         /* IF and the reserved one */
 
 struct sigcontext {

@@ -12,26 +12,35 @@
 #define ARCH_GET_CPUID 0x1011
 #define ARCH_SET_CPUID 0x1012
 
+static int64_t set_base(struct task *t, uint64_t *base, uint64_t addr)
+{
+	if (addr >= arch_user_end())
+		return -EPERM;
+	arch_fpu_save(t);
+	*base = addr;
+	arch_fpu_changed(t);
+	return 0;
+}
+
+static int64_t get_base(struct task *t, const uint64_t *base, uint64_t addr)
+{
+	arch_fpu_save(t);
+	return copy_to_user(uaddr(addr), base, sizeof(*base));
+}
+
 SYSCALL_DEFINE(arch_prctl)
 {
-	struct trap_frame *f = current_task()->frame;
-	uint64_t addr = args[1];
+	struct task *me = current_task();
 
 	switch (args[0]) {
 	case ARCH_SET_FS:
-		if (addr >= arch_user_end())
-			return -EPERM;
-		f->fs_base = addr;
-		return 0;
+		return set_base(me, &me->frame->fs_base, args[1]);
 	case ARCH_SET_GS:
-		if (addr >= arch_user_end())
-			return -EPERM;
-		f->gs_base = addr;
-		return 0;
+		return set_base(me, &me->frame->gs_base, args[1]);
 	case ARCH_GET_FS:
-		return copy_to_user(uaddr(addr), &f->fs_base, sizeof(f->fs_base));
+		return get_base(me, &me->frame->fs_base, args[1]);
 	case ARCH_GET_GS:
-		return copy_to_user(uaddr(addr), &f->gs_base, sizeof(f->gs_base));
+		return get_base(me, &me->frame->gs_base, args[1]);
 	case ARCH_GET_CPUID:
 		return 1;
 	case ARCH_SET_CPUID:

@@ -23,14 +23,28 @@ struct trap_frame {
 #define ELF_MACHINE_NATIVE 62 /* EM_X86_64 */
 #define ABI_PLATFORM "x86_64"
 #define ABI_HWCAP 0x078bfbffu /* CPUID.1:EDX of every x86_64: what glibc and busybox expect */
-#define ABI_HWCAP2 0x2u       /* FSGSBASE usable in user mode */
+#define ABI_HWCAP2 arch_hwcap2()
 #define ABI_MINSIGSTKSZ 3632u /* largest frame: AVX-512 XSAVE image and the rest */
 #define ABI_USER_CS 0x33u
 #define ABI_USER_SS 0x2bu
 #define ABI_STACK_ALIGN 16u
 #define ABI_SIGRETURN_SP_OFFSET 8 /* the handler's `ret` has popped its return address */
+#define ABI_ILLEGAL_CODE ILL_ILLOPN /* siginfo of EXC_ILLEGAL, EXC_BREAKPOINT (abi/signal.h) */
+#define ABI_BREAKPOINT_CODE SI_KERNEL
 #define ABI_CLONE_ARG_CHILD_TID 3 /* clone(2)'s order of arguments */
 #define ABI_CLONE_ARG_TLS 4
+
+/* AT_HWCAP2: bit 1 says that user mode may use FSGSBASE (cpuinfo.c). */
+uint64_t arch_hwcap2(void);
+
+/* The members of struct trap_frame, in order, for reports. */
+#define FRAME_REGISTER_NAMES                                                                                     \
+	"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",   \
+		"orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base"
+/* What context_swap() leaves on a sleeping task's stack, in words: src/arch_x86_64/context.S. */
+#define CONTEXT_WORDS 7
+#define CONTEXT_FP_WORD 5
+#define CONTEXT_PC_WORD 6
 
 #define NO_SYSCALL UINT64_MAX
 
@@ -89,6 +103,10 @@ struct linux_epoll_event {
 } __attribute__((packed));
 
 /* arch_prctl(2) and friends: ABI calls that exist on this architecture only live in src/arch_x86_64/syscalls.c. */
+
+/* Instruction fetches see what was stored: the processor sees to it. */
+#define ABI_CODE_NEEDS_SYNC 0
+static inline void arch_code_sync(pfn_t pfn) { (void)pfn; }
 
 /* Which column of src/syscall/table.def is ours. */
 #define SYSCALL_NR(x86_64, aarch64) x86_64

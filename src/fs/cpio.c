@@ -10,6 +10,7 @@
 #define HEADER_BYTES 110u
 #define TRAILER "TRAILER!!!"
 #define LINK_BUCKETS 64u
+#define PIECE_BYTES 65536u /* of a file, between two calls of have_read() */
 
 struct header {
 	uint32_t ino, mode, uid, gid, nlink, mtime, size, dev_major, dev_minor, rdev_major, rdev_minor,
@@ -27,6 +28,7 @@ struct unpack {
 	const char *name; /* of the archive, for messages */
 	const uint8_t *data;
 	size_t size, at; /* at: of the current header */
+	void (*have_read)(size_t size_bytes);
 	struct first_name *links[LINK_BUCKETS];
 };
 
@@ -144,19 +146,29 @@ static int set_attributes(const char *name, const struct header *h)
 	return error;
 }
 
-static int write_file(const char *name, const struct header *h, const uint8_t *body)
+static void report(const struct unpack *u, size_t have_read)
+{
+	if (u->have_read != NULL)
+		u->have_read(have_read);
+}
+
+static int write_file(const struct unpack *u, const char *name, const struct header *h, const uint8_t *body)
 {
 	struct file *file;
-	int64_t n;
 	int error = vfs_openat(AT_FDCWD, name, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600, &file);
 
 	if (error != 0)
 		return error;
-	n = h->size > 0 ? vfs_write_kernel(file, body, h->size, 0) : 0;
+	for (uint32_t done = 0; done < h->size && error == 0;) {
+		int64_t n = vfs_write_kernel(file, body + done, MIN(h->size - done, PIECE_BYTES), done);
+
+		if (n <= 0)
+			error = n < 0 ? (int)n : -ENOSPC;
+		else
+			report(u, (size_t)(body - u->data) + (done += (uint32_t)n));
+	}
 	file_put(file);
-	if (n < 0)
-		return (int)n;
-	return n < (int64_t)h->size ? -ENOSPC : 0;
+	return error;
 }
 
 static int make_regular(struct unpack *u, const char *name, const struct header *h, const uint8_t *body)
@@ -176,7 +188,7 @@ static int make_regular(struct unpack *u, const char *name, const struct header 
 				return error;
 		}
 	}
-	return write_file(name, h, body);
+	return write_file(u, name, h, body);
 }
 
 static int make_symlink(const char *name, const struct header *h, const uint8_t *body)
@@ -269,10 +281,12 @@ static int unpack_one(struct unpack *u)
 			return error == -EINVAL ? bad(u, "bad member of the cpio archive") : error;
 	}
 	u->at = (size_t)MIN(ALIGN_UP(end, 4), u->size);
+	report(u, u->at);
 	return 0;
 }
 
-int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes)
+int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes,
+		void (*have_read)(size_t size_bytes))
 {
 	struct unpack *u = kzalloc(sizeof(*u));
 	int error = 0;
@@ -282,6 +296,7 @@ int cpio_unpack(const char *archive_name, const void *archive, size_t size_bytes
 	u->name = archive_name;
 	u->data = archive;
 	u->size = size_bytes;
+	u->have_read = have_read;
 	while (error == 0) {
 		while (u->at < u->size && u->data[u->at] == 0)
 			u->at++;

@@ -7,6 +7,7 @@
 #include "fs/tty.h"
 #include "internal.h"
 #include "lib/printf.h"
+#include "mm/frame.h"
 
 static int create_tmp(struct superblock **out) { return tmpfs_create(01777, out); }
 static int create_run(struct superblock **out) { return tmpfs_create(0755, out); }
@@ -21,16 +22,47 @@ static const struct standard_mount {
 	{"/tmp", "tmpfs", create_tmp, 01777},	  {"/run", "tmpfs", create_run, 0755},
 };
 
-static int mount_memory_root(const struct boot_info *boot)
+/* The initrd's own pages are memory again as it is unpacked, so that it can be half of all there is. */
+static const struct boot_info *initrd_boot;
+static paddr_t initrd_given; /* up to here */
+
+static void give_initrd(size_t have_read)
+{
+	const uint64_t at = page_round_down((uint64_t)((const char *)initrd_boot->initrd - arch_phys_base) + have_read);
+	const paddr_t end = {MIN(at, initrd_boot->initrd_pages.end.raw)};
+
+	if (end.raw > initrd_given.raw) {
+		frame_give(initrd_given, end);
+		initrd_given = end;
+	}
+}
+
+static int unpack_initrd(const struct boot_info *boot)
 {
 	const char *name = boot->initrd_name != NULL ? boot->initrd_name : "initrd";
-	struct superblock *sb;
-	int error = tmpfs_create(0755, &sb);
+	bool has_pages = boot->initrd_pages.start.raw < boot->initrd_pages.end.raw;
+	int error;
 
+	initrd_boot = boot;
+	initrd_given = boot->initrd_pages.start;
+	error = cpio_unpack(name, boot->initrd, boot->initrd_size_bytes, has_pages ? give_initrd : NULL);
+	frame_give(initrd_given, boot->initrd_pages.end);
+	return error;
+}
+
+/* It may fill the memory, as Linux's does. */
+static int mount_memory_root(const struct boot_info *boot)
+{
+	struct frame_stats stats;
+	struct superblock *sb;
+	int error;
+
+	frame_get_stats(&stats);
+	error = tmpfs_create_sized(0755, stats.nr_total * PAGE_SIZE, &sb);
 	if (error == 0)
 		error = vfs_mount_root(sb, "rootfs", false);
 	if (error == 0 && boot->initrd != NULL)
-		error = cpio_unpack(name, boot->initrd, boot->initrd_size_bytes);
+		error = unpack_initrd(boot);
 	return error;
 }
 

@@ -22,7 +22,7 @@
 #define NR_SPARE 2u
 
 struct pipe_slot {
-	pfn_t page;
+	char *page;
 	uint16_t offset, len;
 	bool is_packet; /* O_DIRECT: a read takes it whole */
 };
@@ -32,7 +32,7 @@ struct pipe {
 	/* lock guards these: */
 	struct pipe_slot *slots;
 	unsigned nr_slots, head, nr_used;
-	pfn_t spare[NR_SPARE];
+	char *spare[NR_SPARE];
 	/* changed without sleeping: */
 	unsigned nr_readers, nr_writers; /* open ends */
 	uint64_t nr_reader_opens, nr_writer_opens;
@@ -67,38 +67,43 @@ static struct pipe_slot *slot_at(struct pipe *p, unsigned i)
 	return &p->slots[(p->head + i) % p->nr_slots];
 }
 
+static void page_free(char *page) { frame_put(ptr_to_pfn(page)); }
+
 static void pipe_free(struct pipe *p)
 {
 	for (unsigned i = 0; i < p->nr_used; i++)
-		frame_put(slot_at(p, i)->page);
+		page_free(slot_at(p, i)->page);
 	for (unsigned i = 0; i < NR_SPARE; i++)
-		if (!pfn_is_none(p->spare[i]))
-			frame_put(p->spare[i]);
+		if (p->spare[i] != NULL)
+			page_free(p->spare[i]);
 	kfree(p->slots);
 	kfree(p);
 }
 
-static pfn_t page_get(struct pipe *p)
+static char *page_get(struct pipe *p)
 {
-	for (unsigned i = 0; i < NR_SPARE; i++) {
-		pfn_t page = p->spare[i];
+	pfn_t pfn;
 
-		if (!pfn_is_none(page)) {
-			p->spare[i] = PFN_NONE;
+	for (unsigned i = 0; i < NR_SPARE; i++) {
+		char *page = p->spare[i];
+
+		if (page != NULL) {
+			p->spare[i] = NULL;
 			return page;
 		}
 	}
-	return frame_alloc(FRAME_KERNEL);
+	pfn = frame_alloc(FRAME_KERNEL);
+	return pfn_is_none(pfn) ? NULL : pfn_to_ptr(pfn);
 }
 
-static void page_release(struct pipe *p, pfn_t page)
+static void page_release(struct pipe *p, char *page)
 {
 	for (unsigned i = 0; i < NR_SPARE; i++)
-		if (pfn_is_none(p->spare[i])) {
+		if (p->spare[i] == NULL) {
 			p->spare[i] = page;
 			return;
 		}
-	frame_put(page);
+	page_free(page);
 }
 
 static void wake(struct waitq *q)
@@ -127,7 +132,7 @@ static int64_t take(struct pipe *p, struct uio *uio)
 		uint64_t before = uio->resid_bytes;
 		bool is_packet = slot->is_packet;
 
-		error = uio_put(uio, (char *)pfn_to_ptr(slot->page) + slot->offset, MIN(slot->len, before));
+		error = uio_put(uio, slot->page + slot->offset, MIN(slot->len, before));
 		slot->offset = (uint16_t)(slot->offset + (before - uio->resid_bytes));
 		slot->len = (uint16_t)(slot->len - (before - uio->resid_bytes));
 		if (slot->len == 0 || (is_packet && error == 0))
@@ -190,7 +195,7 @@ static int append_to_tail(struct pipe *p, struct uio *uio)
 {
 	struct pipe_slot *last = slot_at(p, p->nr_used - 1);
 	uint64_t before = uio->resid_bytes;
-	int error = uio_get(uio, (char *)pfn_to_ptr(last->page) + last->offset + last->len,
+	int error = uio_get(uio, last->page + last->offset + last->len,
 			    MIN(before, tail_room(p, false)));
 
 	last->len = (uint16_t)(last->len + (before - uio->resid_bytes));
@@ -200,12 +205,12 @@ static int append_to_tail(struct pipe *p, struct uio *uio)
 static int append_page(struct pipe *p, struct uio *uio, bool is_packet)
 {
 	uint64_t before = uio->resid_bytes, moved;
-	pfn_t page = page_get(p);
+	char *page = page_get(p);
 	int error;
 
-	if (pfn_is_none(page))
+	if (page == NULL)
 		return -ENOMEM;
-	error = uio_get(uio, pfn_to_ptr(page), MIN(before, PAGE_SIZE));
+	error = uio_get(uio, page, MIN(before, PAGE_SIZE));
 	moved = before - uio->resid_bytes;
 	if (moved == 0) {
 		page_release(p, page);

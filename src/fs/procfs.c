@@ -460,6 +460,34 @@ static int64_t text_read(struct file *file, struct uio *uio, uint64_t *pos)
 	return result;
 }
 
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+int proc_parse_int(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+	bool is_negative;
+	int64_t value = 0;
+
+	while (is_space(*text))
+		text++;
+	is_negative = *text == '-';
+	if (is_negative)
+		text++;
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (value > (INT64_MAX - 9) / 10)
+			return -EINVAL;
+		value = value * 10 + (*text - '0');
+	}
+	while (is_space(*text))
+		text++;
+	value = is_negative ? -value : value;
+	if (*text != '\0' || value < min || value > max)
+		return -EINVAL;
+	*out = value;
+	return 0;
+}
+
 static int64_t text_write(struct file *file, struct uio *uio, uint64_t *pos)
 {
 	size_t n = uio->resid_bytes, len = n;

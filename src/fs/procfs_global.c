@@ -8,6 +8,7 @@
 #include "abi/time.h"
 #include "lib/string.h"
 #include "mm/aspace.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/pt.h"
 #include "sched/task.h"
@@ -59,8 +60,8 @@ int proc_show_meminfo(struct seqbuf *s, const struct proc_target *t)
 	put_kib(s, "SUnreclaim:", kind[FRAME_SLAB]);
 	put_kib(s, "KernelStack:", kind[FRAME_KERNEL]);
 	put_kib(s, "PageTables:", kind[FRAME_TABLE]);
-	put_kib(s, "CommitLimit:", f.nr_total);
-	put_kib(s, "Committed_AS:", kind[FRAME_ANON]);
+	put_kib(s, "CommitLimit:", commit_limit_pages());
+	put_kib(s, "Committed_AS:", commit_used_pages());
 	seq_printf(s,
 		   "HugePages_Total:   %5u\nHugePages_Free:    %5u\nHugePages_Rsvd:    %5u\nHugePages_Surp:  "
 		   "  %5u\n"

@@ -137,8 +137,8 @@ static void vm_flags(struct seqbuf *s, const struct vma *v)
 {
 	static const struct { uint32_t flag; const char *name; } names[] = {
 		{VMA_SHARED, " sh"}, {VMA_MAYREAD, " mr"}, {VMA_MAYWRITE, " mw"}, {VMA_MAYEXEC, " me"},
-		{VMA_GROWSDOWN, " gd"}, {VMA_LOCKED, " lo"}, {VMA_DONTFORK, " dc"}, {VMA_NORESERVE, " nr"},
-		{VMA_WIPEONFORK, " wf"},
+		{VMA_GROWSDOWN, " gd"}, {VMA_LOCKED, " lo"}, {VMA_DONTFORK, " dc"}, {VMA_ACCOUNT, " ac"},
+		{VMA_NORESERVE, " nr"}, {VMA_WIPEONFORK, " wf"},
 	};
 
 	seq_puts(s, "VmFlags:");
@@ -337,6 +337,7 @@ int proc_show_auxv(struct seqbuf *s, const struct proc_target *t)
 static int mem_open(struct file *file)
 {
 	struct proc_target t;
+	struct aspace *as = NULL;
 	int err = proc_target_get(file->inode, &t);
 
 	if (err != 0)
@@ -344,15 +345,21 @@ static int mem_open(struct file *file)
 	if (!proc_may_inspect(t.task))
 		err = -EACCES;
 	else
-		file->private = proc_aspace_get(&t);
+		file->private = as = proc_aspace_get(&t);
+	if (as != NULL)
+		as->nr_files++;
 	proc_target_put(&t);
 	return err;
 }
 
 static void mem_release(struct file *file)
 {
-	if (file->private != NULL)
-		aspace_put(file->private);
+	struct aspace *as = file->private;
+
+	if (as == NULL)
+		return;
+	as->nr_files--;
+	aspace_put(as);
 }
 
 /* One chunk; it does not cross a page, so that it moves whole or not at all. */

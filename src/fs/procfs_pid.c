@@ -113,36 +113,17 @@ static int show_oom_score_adj(struct seqbuf *s, const struct proc_target *t)
 	return 0;
 }
 
-/* A decimal number with sign and nothing else. -EINVAL. */
-static int parse_int(const char *text, int *out)
-{
-	bool is_negative = *text == '-';
-	int64_t value = 0;
-
-	if (is_negative)
-		text++;
-	if (*text == '\0')
-		return -EINVAL;
-	for (; *text >= '0' && *text <= '9' && value <= INT32_MAX; text++)
-		value = value * 10 + (*text - '0');
-	if (*text != '\0' || value > INT32_MAX)
-		return -EINVAL;
-	*out = (int)(is_negative ? -value : value);
-	return 0;
-}
-
 static int write_oom_score_adj(const struct proc_target *t, const char *text)
 {
 	bool is_privileged = (current_task()->cred.cap_effective >> CAP_SYS_RESOURCE) & 1;
-	int value, err = parse_int(text, &value);
+	int64_t value;
+	int err = proc_parse_int(text, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX, &value);
 
 	if (err != 0)
 		return err;
-	if (value < OOM_SCORE_ADJ_MIN || value > OOM_SCORE_ADJ_MAX)
-		return -EINVAL;
 	if (value < t->process->oom_score_adj && !is_privileged)
 		return -EACCES;
-	t->process->oom_score_adj = value;
+	t->process->oom_score_adj = (int)value;
 	return 0;
 }
 

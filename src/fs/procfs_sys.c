@@ -6,7 +6,7 @@
 
 #include "abi/errno.h"
 #include "lib/string.h"
-#include "mm/frame.h"
+#include "mm/commit.h"
 #include "sched/task.h"
 #include "sched/uts.h"
 
@@ -162,12 +162,45 @@ static const struct proc_entry fs_entries[] = {
 	{0},
 };
 
+/* One of commit_settings: 0 to max. */
+struct setting {
+	int64_t *value, max;
+	int64_t *clears; /* the two exclude each other: a write sets this one to 0 */
+};
+
+static int show_setting(struct seqbuf *s, const struct proc_target *t)
+{
+	const struct setting *setting = t->entry->data;
+
+	seq_printf(s, "%lld\n", (long long)*setting->value);
+	return 0;
+}
+
+static int write_setting(const struct proc_target *t, const char *text)
+{
+	const struct setting *setting = t->entry->data;
+	int err = proc_parse_int(text, 0, setting->max, setting->value);
+
+	if (err == 0 && setting->clears != NULL)
+		*setting->clears = 0;
+	return err;
+}
+
+#define SETTING(title, ...)                                                                                  \
+	{                                                                                                    \
+		.name = title, .mode = S_IFREG | 0644, .show = show_setting, .write = write_setting,         \
+		.data = &(const struct setting){__VA_ARGS__}                                                 \
+	}
+
 static const struct proc_entry vm_entries[] = {
+	SETTING("admin_reserve_kbytes", &commit_settings.admin_reserve_kib, INT64_MAX, NULL),
 	CONSTANT("max_map_count", "65530"),
 	CONSTANT("mmap_min_addr", "65536"),
-	CONSTANT("overcommit_memory", "1"),
-	CONSTANT("overcommit_ratio", "50"),
+	SETTING("overcommit_kbytes", &commit_settings.limit_kib, INT64_MAX, &commit_settings.ratio_percent),
+	SETTING("overcommit_memory", &commit_settings.mode, OVERCOMMIT_NEVER, NULL),
+	SETTING("overcommit_ratio", &commit_settings.ratio_percent, INT32_MAX, &commit_settings.limit_kib),
 	CONSTANT("swappiness", "0"),
+	SETTING("user_reserve_kbytes", &commit_settings.user_reserve_kib, INT64_MAX, NULL),
 	{0},
 };
 

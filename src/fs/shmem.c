@@ -49,6 +49,18 @@ static int create(uint64_t size_bytes, uint32_t mode, struct file **out)
 
 int shmem_file_create(uint64_t size_bytes, struct file **out) { return create(size_bytes, 0777, out); }
 
+int shmem_file_create_reserved(uint64_t size_bytes, struct file **out)
+{
+	int error = create(size_bytes, 0777, out);
+
+	if (error != 0)
+		return error;
+	error = filemap_promise(&(*out)->inode->map, (size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	if (error != 0)
+		file_put(*out);
+	return error;
+}
+
 int memfd_file_create(const char *name, unsigned flags, struct file **out)
 {
 	size_t name_bytes = strlen(name) + sizeof("/memfd: (deleted)");

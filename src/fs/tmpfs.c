@@ -201,16 +201,13 @@ static int fallocate_locked(struct inode *inode, int mode, uint64_t offset, uint
 {
 	uint32_t seals = tmpfs_inode(inode)->seals;
 	uint64_t size = inode->map.size_bytes;
-	int error = 0;
+	int error;
 
-	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0) {
+	if ((mode & FALLOC_FL_PUNCH_HOLE) != 0) {
 		if ((seals & F_SEAL_WRITE) != 0)
 			return -EPERM;
-		if (offset < size)
-			error = filemap_punch(&inode->map, offset, MIN(len, size - offset));
+		return offset < size ? filemap_punch(&inode->map, offset, MIN(len, size - offset)) : 0;
 	}
-	if ((mode & FALLOC_FL_PUNCH_HOLE) != 0 || error != 0)
-		return error;
 	if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && (seals & F_SEAL_GROW) != 0 && offset + len > size)
 		return -EPERM;
 	error = allocate(inode, offset, len);
@@ -224,7 +221,7 @@ static int tmpfs_fallocate(struct file *file, int mode, uint64_t offset, uint64_
 	struct inode *inode = file->inode;
 	int error;
 
-	if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
+	if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) != 0)
 		return -EOPNOTSUPP;
 	mutex_lock(&inode->lock);
 	error = fallocate_locked(inode, mode, offset, len);

@@ -6,6 +6,7 @@
  */
 #include "internal.h"
 #include "mm/frame.h"
+#include "mm/memtools.h"
 #include "mm/usercopy.h"
 
 /* Bytes left in the first non-empty buffer, skipping empty ones. */
@@ -151,6 +152,13 @@ static int page_for_read(struct filemap *map, uint64_t pos, pfn_t *pfn)
 	return 0;
 }
 
+static void read_to_window(void *window, const void *page, size_t n, bool is_kernel)
+{
+	if (!is_kernel)
+		memtools_check_defined(page, n);
+	memcpy(window, page, n);
+}
+
 /*
  * Reads and writes pin the user's page first and look the file's up then: nothing faults while a
  * page of the cache is held.
@@ -172,7 +180,7 @@ static int read_step(struct filemap *map, struct uio *uio, uint64_t *pos)
 	else if (pfn_is_none(pfn))
 		memset(window, 0, n);
 	else
-		memcpy(window, (char *)pfn_to_ptr(pfn) + page_offset(*pos), n);
+		read_to_window(window, (char *)pfn_to_ptr(pfn) + page_offset(*pos), n, uio->is_kernel);
 	if (!pfn_is_none(pfn))
 		frame_put(pfn);
 	uio_advance(uio, n, pin);

@@ -4,12 +4,15 @@
  * statuses.
  */
 #include "abi/errno.h"
+#include "abi/signal.h"
 #include "arch/machine.h"
 #include "fs/vfs.h"
 #include "hostarch/console.h"
+#include "hostarch/crash.h"
 #include "hostarch/host.h"
 #include "hostarch/hostfs.h"
 #include "hostarch/options.h"
+#include "hostarch/seeded.h"
 #include "hostarch/stats.h"
 #include "hostarch/stubs.h"
 #include "lib/printf.h"
@@ -18,7 +21,8 @@
 #include "mm/frame.h"
 #include "mm/memtools.h"
 #include "sched/task.h"
-#include "syscall/trace.h"
+#include "trace/record.h"
+#include "trace/trace.h"
 
 #define EXIT_OWN_ERROR 125
 #define EXIT_NOT_EXECUTABLE 126
@@ -29,7 +33,7 @@
 char *arch_phys_base;
 
 static const struct options *options;
-static int trace_fd = STDERR, stats_fd = STDERR;
+static int trace_fd = STDERR, stats_fd = STDERR, timeline_fd, record_fd;
 
 /* "levitate: what: reason", and the end. error: positive. */
 static NORETURN void fail(int status, const char *what, int error)
@@ -47,6 +51,9 @@ static void trace_line(const char *line, size_t size_bytes)
 	else
 		host_write_all(trace_fd, line, size_bytes);
 }
+
+static void record_text(const char *text, size_t size_bytes) { host_write_all(record_fd, text, size_bytes); }
+static void timeline_text(const char *text, size_t size_bytes) { host_write_all(timeline_fd, text, size_bytes); }
 
 static int open_report(const char *path)
 {
@@ -81,12 +88,28 @@ static void boot_initrd(struct boot_info *boot)
 
 static void boot_core_options(void)
 {
+	const char *bad;
+	char text[256];
+
 	aspace_set_fork_mode((enum fork_mode)options->fork_mode);
 	aspace_set_pt_ops(options->is_pte_aarch64 ? &pt_ops_aarch64 : &pt_ops_x86_64);
 	aspace_set_audit(options->audit);
 	if (options->trace) {
 		trace_fd = open_report(options->trace_file);
-		trace_enable(trace_line);
+		if (trace_start(trace_line, options->trace_filter, &bad) != 0) {
+			ksnprintf(text, sizeof(text),
+				  "--trace: '%s': not a system call, a class of them, fault, switch or %%time",
+				  bad);
+			host_fail(EXIT_OWN_ERROR, text);
+		}
+	}
+	if (options->record_file != NULL) {
+		record_fd = open_report(options->record_file);
+		record_start(record_text, options->is_pte_aarch64 ? &pt_ops_aarch64 : &pt_ops_x86_64);
+	}
+	if (options->timeline_file != NULL) {
+		timeline_fd = open_report(options->timeline_file);
+		timeline_start(timeline_text);
 	}
 	if (options->stats)
 		stats_fd = open_report(options->stats_file);
@@ -114,6 +137,10 @@ void machine_boot(const struct options *given)
 
 	options = given;
 	irq_init();
+	if (options->is_seeded) {
+		seeded_init(options->seed);
+		sched_set_seed(options->seed);
+	}
 	r = host_signal_init(options->timeout_seconds);
 	if (r != 0)
 		fail(EXIT_OWN_ERROR, "cannot set up signals", -r);
@@ -126,7 +153,7 @@ void machine_boot(const struct options *given)
 	boot_core_options();
 	boot_console();
 	boot.cmdline = "";
-	boot.realtime_ns = host_realtime_ns();
+	boot.realtime_ns = seeded_on ? SEEDED_BOOT_NS : host_realtime_ns();
 	boot.initrd_name = options->initrd;
 	boot.init_path = options->argv[0];
 	boot.init_argv = options->argv;
@@ -175,6 +202,9 @@ int arch_mount_binds(void)
 
 static NORETURN void leave(int status)
 {
+	timeline_finish();
+	if ((options->audit || memtools_on) && mm_audit_end() != 0)
+		status = EXIT_PANIC;
 	if (options->stats)
 		stats_write(stats_fd, options->stats_file != NULL);
 	memtools_end();
@@ -185,8 +215,6 @@ void arch_power_off(int wait_status)
 {
 	int signal = wait_status & 0x7f;
 
-	if (options->audit && mm_audit() != 0)
-		leave(EXIT_PANIC);
 	leave(signal != 0 ? 128 + signal : wait_status >> 8 & 0xff);
 }
 
@@ -208,12 +236,17 @@ void arch_reboot(void) { leave(0); }
 
 void arch_panic_stop(void)
 {
-	host_tty_restore();
-	host_backtrace();
-	host_exit(EXIT_PANIC);
+	crash_stop(EXIT_PANIC);
 }
 
-void machine_stop(int signal) { leave(128 + signal); }
+void machine_stop(int signal)
+{
+	if (signal == SIGQUIT) {
+		crash_look("SIGQUIT came");
+		host_leave_core();
+	}
+	leave(128 + signal);
+}
 
 void machine_child_ended(void)
 {

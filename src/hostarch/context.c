@@ -21,6 +21,7 @@ struct fiber {
 	void *arg;
 	unsigned valgrind_id;
 	void *fake_stack;
+	void *tsan_fiber;
 	struct fiber *next_free;
 };
 
@@ -70,7 +71,8 @@ void arch_context_init(struct arch_context *ctx, void *stack, size_t size_bytes,
 	uint64_t *sp = (uint64_t *)top - 9; /* seven are popped: the stack is aligned in context_start */
 
 	*f = (struct fiber){.bottom = stack, .size_bytes = size_bytes, .fn = fn, .arg = arg,
-			    .valgrind_id = tools_stack_register(stack, size_bytes)};
+			    .valgrind_id = tools_stack_register(stack, size_bytes),
+			    .tsan_fiber = tools_fiber_create()};
 	memset(sp, 0, 9 * sizeof(*sp));
 	sp[2] = (uintptr_t)f;          /* r13 */
 	sp[3] = (uintptr_t)fiber_main; /* r12 */
@@ -86,17 +88,22 @@ void arch_context_destroy(struct arch_context *ctx)
 	if (f == NULL)
 		return;
 	tools_stack_deregister(f->valgrind_id, f->bottom, f->size_bytes);
+	tools_fiber_destroy(f->tsan_fiber);
 	f->next_free = free_fibers;
 	free_fibers = f;
 	ctx->fiber = NULL;
 }
 
-void arch_context_switch(struct arch_context *from, struct arch_context *to)
+/* ThreadSanitizer counts what stands behind tools_fiber_switch() as the next fiber's. */
+__attribute__((no_sanitize_thread)) void arch_context_switch(struct arch_context *from, struct arch_context *to)
 {
 	struct fiber *me = running, *next = to->fiber != NULL ? to->fiber : &boot_fiber;
 
 	running = next;
+	if (me == &boot_fiber)
+		boot_fiber.tsan_fiber = tools_fiber_current();
 	tools_switch_start(&me->fake_stack, next->bottom, next->size_bytes);
+	tools_fiber_switch(next->tsan_fiber);
 	context_swap(&from->sp, to->sp);
 	running = me;
 	tools_switch_finish(me->fake_stack, NULL, NULL);

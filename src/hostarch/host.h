@@ -123,5 +123,7 @@ void host_fail(int status, const char *text) __attribute__((noreturn));
 const char *host_error_text(int error);
 /* Prints the kernel's call stack to stderr (libunwind). */
 void host_backtrace(void);
+/* A copy of the process aborts and leaves a core, if the host is set up for cores (ulimit -c). */
+void host_leave_core(void);
 
 #endif

@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostarch/crash.h"
 #include "hostarch/host_internal.h"
 #include "hostarch/stub/stub.h"
 
@@ -129,12 +130,19 @@ static void on_suspend(int sig)
 	errno = saved_errno;
 }
 
+static const int crash_signals[] = {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGABRT};
+
 static void on_crash(int sig, siginfo_t *info, void *context)
 {
+	static bool is_reporting;
 	char text[160];
+	sigset_t set;
 	int n;
 
-	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]); i++)
+		sigaddset(&set, crash_signals[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL); /* so that a crash of the report is seen */
 	host_tty_restore();
 	if (sig == SIGBUS && info->si_code == BUS_ADRERR) {
 		host_write_all(2, "levitate: the host has no memory left for the guest's\n", 54);
@@ -144,7 +152,12 @@ static void on_crash(int sig, siginfo_t *info, void *context)
 		     info->si_addr);
 	host_write_all(2, text, (size_t)n);
 	(void)context;
-	host_backtrace();
+	if (!is_reporting) { /* a crash of the report ends it */
+		is_reporting = true;
+		host_backtrace();
+		crash_report();
+		host_leave_core();
+	}
 	leave_at_once(70);
 }
 
@@ -182,16 +195,16 @@ static int install_quit_handler(void)
 static int install_crash_handlers(void)
 {
 #if !defined(__SANITIZE_ADDRESS__)
-	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	const unsigned nr = sizeof(crash_signals) / sizeof(crash_signals[0]);
 #else
-	static const int signals[] = {SIGBUS}; /* the sanitizer reports the others better */
+	const unsigned nr = 1; /* the sanitizer reports the others better */
 #endif
 
-	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+	for (unsigned i = 0; i < nr; i++) {
 		struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_ONSTACK | SA_SIGINFO};
 
 		sigfillset(&action.sa_mask);
-		if (sigaction(signals[i], &action, NULL) != 0)
+		if (sigaction(crash_signals[i], &action, NULL) != 0)
 			return -errno;
 	}
 	return 0;
@@ -345,6 +358,50 @@ void host_backtrace(void)
 			     (unsigned long)offset);
 		host_write_all(2, line, (size_t)n);
 	}
+}
+
+/*
+ * As fork(2), but the parent waits until the child has ended: the stack we run on may be a kernel stack, which
+ * lies in memory that both share. So no call may come between: a return address of the parent's would be
+ * overwritten.
+ */
+static inline __attribute__((always_inline)) long fork_and_wait(void)
+{
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+	long result;
+
+	__asm__ volatile("syscall" : "=a"(result)
+			 : "0"((long)SYS_clone), "D"((long)(CLONE_VFORK | SIGCHLD)), "S"(0L), "d"(0L), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static __attribute__((noinline, noreturn)) void abort_now(void)
+{
+	sigset_t set;
+
+	signal(SIGABRT, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGABRT);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	kill(getpid(), SIGABRT); /* not raise(3): libc does not know that it is another process */
+	_exit(1);
+}
+
+void host_leave_core(void)
+{
+	struct rlimit limit;
+	int status = 0;
+	long pid;
+
+	if (getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_cur == 0)
+		return;
+	pid = fork_and_wait();
+	if (pid == 0)
+		abort_now();
+	if (pid > 0 && waitpid((pid_t)pid, &status, 0) == pid && WIFSIGNALED(status) && WCOREDUMP(status))
+		host_write_all(2, "levitate: core dumped\n", 22);
 }
 
 void host_exit(int status)

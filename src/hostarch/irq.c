@@ -10,9 +10,13 @@
 
 #include "arch/machine.h"
 #include "hostarch/console.h"
+#include "hostarch/crash.h"
 #include "hostarch/host.h"
+#include "hostarch/seeded.h"
+#include "lib/printf.h"
 
 #define POLL_NS 10000000u
+#define WATCHDOG_NS 1000000000u /* of a run with a seed */
 #define MAX_SOURCES 8u
 #define NEVER UINT64_MAX
 
@@ -24,9 +28,18 @@ static bool is_watching;                  /* some source waits */
 
 void irq_init(void) { boot_ns = host_time_ns(); }
 
-uint64_t arch_time_ns(void) { return host_time_ns() - boot_ns; }
+/* Time as the host's timer counts it. */
+static uint64_t real_time_ns(void) { return host_time_ns() - boot_ns; }
 
-void arch_random(void *buf, size_t size_bytes) { host_random(buf, size_bytes); }
+uint64_t arch_time_ns(void) { return seeded_on ? seeded_time_ns() : real_time_ns(); }
+
+void arch_random(void *buf, size_t size_bytes)
+{
+	if (seeded_on)
+		seeded_random(buf, size_bytes);
+	else
+		host_random(buf, size_bytes);
+}
 
 /*
  * The host's timer is only ever moved to an earlier time; when it comes before the core's deadline, it is set
@@ -36,8 +49,10 @@ static void arm(void)
 {
 	uint64_t now, want = deadline_ns;
 
+	if (seeded_on && want != NEVER)
+		want = armed_ns != NEVER ? armed_ns : real_time_ns() + WATCHDOG_NS;
 	if (is_watching || want < armed_ns) {
-		now = arch_time_ns();
+		now = real_time_ns();
 		if (is_watching && want > now + POLL_NS)
 			want = now + POLL_NS;
 		if (want >= armed_ns && armed_ns > now)
@@ -98,11 +113,33 @@ static bool dispatch(const struct host_poll *fds, struct irq_source *const *of, 
 
 bool irq_is_pending(void) { return host_pending != 0; }
 
+/*
+ * A run with a seed takes its interrupts at traps. If for a whole period there was none, the guest that computes
+ * has to make way for those who wait.
+ */
+static unsigned watchdog(void)
+{
+	static uint64_t trap_seen_ns;
+	static bool is_said;
+
+	if (deadline_ns == NEVER || seeded_time_ns() != trap_seen_ns) {
+		trap_seen_ns = seeded_time_ns();
+		return 0;
+	}
+	if (!is_said)
+		kprintf("a program computes without a system call while others wait: this run may not repeat\n");
+	is_said = true;
+	seeded_skip_to(deadline_ns);
+	return IRQ_TIMER;
+}
+
 unsigned irq_take(void)
 {
 	unsigned pending = host_pending_take(~(unsigned)HOST_CHILD), what = 0;
 
 	if ((pending & (HOST_WINCH | HOST_INTERRUPT | HOST_QUIT | HOST_CONTINUED)) != 0) {
+		if ((pending & HOST_QUIT) != 0)
+			crash_look("the terminal's quit key");
 		console_signals(pending);
 		what |= IRQ_CONSOLE;
 	}
@@ -116,10 +153,12 @@ unsigned irq_take(void)
 		armed_ns = NEVER;
 		if (nr > 0 && host_poll_now(fds, nr) > 0 && dispatch(fds, of, nr))
 			what |= IRQ_CONSOLE;
-		if (arch_time_ns() >= deadline_ns) {
-			deadline_ns = NEVER;
+		if (seeded_on)
+			what |= watchdog();
+		else if (arch_time_ns() >= deadline_ns)
 			what |= IRQ_TIMER;
-		}
+		if ((what & IRQ_TIMER) != 0)
+			deadline_ns = NEVER;
 		arm();
 	}
 	if ((host_pending & HOST_CHILD) != 0)
@@ -139,10 +178,14 @@ void arch_cpu_idle(void)
 			deadline_ns = NEVER;
 			what = IRQ_TIMER;
 		} else {
+			bool skips = seeded_on && deadline_ns != NEVER;
+
 			nr = collect(fds, of);
-			host_idle(fds, nr, deadline_ns == NEVER ? NEVER : deadline_ns - now);
+			host_idle(fds, nr, deadline_ns == NEVER ? NEVER : skips ? 0 : deadline_ns - now);
 			if (nr > 0 && dispatch(fds, of, nr))
 				what |= IRQ_CONSOLE;
+			else if (skips)
+				seeded_skip_to(deadline_ns);
 		}
 		if (irq_is_pending())
 			what |= irq_take();

@@ -36,9 +36,12 @@ static const char usage[] =
 	"  -w, --cwd DIR          working directory (default /)\n"
 	"  -f, --fork MODE        eager | cow | share (default share)\n"
 	"  -p, --pte FORMAT       page tables: x86_64 | aarch64 (default x86_64)\n"
-	"  -t, --trace[=FILE]     one line a system call, as strace prints it\n"
+	"  -t, --trace[=FILE[:FILTER]]  one line a system call, as strace prints it\n"
+	"      --timeline FILE    Chrome/Perfetto trace\n"
+	"      --record FILE      memory history, for tools/memory-view\n"
 	"      --audit            check every memory invariant after each operation on an address space\n"
 	"      --fail-alloc N[+]  fail the Nth allocation (with +, and all after it)\n"
+	"      --seed N           reproducible run: scheduling, clock and randomness follow from N\n"
 	"      --timeout SECONDS  end everything after that time\n"
 	"      --stats[=FILE]     counters at exit, as JSON with a FILE\n"
 	"\n"
@@ -46,7 +49,7 @@ static const char usage[] =
 	"128+n on signal n; 124 timeout, 125 error of levitate itself, 126 not executable,\n"
 	"127 not found, 70 kernel panic or failed audit.\n";
 
-enum { OPT_RW = 256, OPT_AUDIT, OPT_FAIL_ALLOC, OPT_TIMEOUT, OPT_STATS };
+enum { OPT_RW = 256, OPT_AUDIT, OPT_FAIL_ALLOC, OPT_TIMEOUT, OPT_STATS, OPT_TIMELINE, OPT_SEED, OPT_RECORD };
 
 static const struct option long_options[] = {
 	{"memory", required_argument, NULL, 'm'},
@@ -59,8 +62,11 @@ static const struct option long_options[] = {
 	{"fork", required_argument, NULL, 'f'},
 	{"pte", required_argument, NULL, 'p'},
 	{"trace", optional_argument, NULL, 't'},
+	{"timeline", required_argument, NULL, OPT_TIMELINE},
 	{"audit", no_argument, NULL, OPT_AUDIT},
 	{"fail-alloc", required_argument, NULL, OPT_FAIL_ALLOC},
+	{"record", required_argument, NULL, OPT_RECORD},
+	{"seed", required_argument, NULL, OPT_SEED},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"help", no_argument, NULL, 'h'},
@@ -104,6 +110,19 @@ static uint64_t parse_size(const char *text)
 	return value & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
+/* FILE, FILE:FILTER or :FILTER (to standard error). A colon in a file's name is none when a slash follows it. */
+static void parse_trace(struct options *o, char *text)
+{
+	char *colon = text != NULL ? strrchr(text, ':') : NULL;
+
+	o->trace = true;
+	if (colon != NULL && strchr(colon, '/') == NULL) {
+		*colon = '\0';
+		o->trace_filter = colon + 1;
+	}
+	o->trace_file = text != NULL && *text != '\0' ? text : NULL;
+}
+
 static void parse_bind(struct options *o, char *text)
 {
 	struct option_bind *b = &o->binds[o->nr_binds];
@@ -131,6 +150,18 @@ static unsigned parse_choice(const char *option, const char *text, const char *c
 		if (strcmp(text, choices[i]) == 0)
 			return i;
 	bad("%s does not know '%s'", option, text);
+}
+
+static uint64_t parse_seed(const char *text)
+{
+	char *end;
+	uint64_t seed;
+
+	errno = 0;
+	seed = strtoull(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+		bad("--seed: '%s': not a number from 0 to 2^64 - 1", text);
+	return seed;
 }
 
 static void parse_fail_alloc(struct options *o, const char *text)
@@ -250,14 +281,23 @@ static void parse_option(struct options *o, struct environment *env, int option)
 		o->is_pte_aarch64 = parse_choice("--pte", optarg, formats) == 1;
 		break;
 	case 't':
-		o->trace = true;
-		o->trace_file = optarg;
+		parse_trace(o, optarg);
+		break;
+	case OPT_TIMELINE:
+		o->timeline_file = optarg;
 		break;
 	case OPT_AUDIT:
 		o->audit = true;
 		break;
 	case OPT_FAIL_ALLOC:
 		parse_fail_alloc(o, optarg);
+		break;
+	case OPT_RECORD:
+		o->record_file = optarg;
+		break;
+	case OPT_SEED:
+		o->is_seeded = true;
+		o->seed = parse_seed(optarg);
 		break;
 	case OPT_TIMEOUT:
 		parse_timeout(o, optarg);

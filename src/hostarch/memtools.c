@@ -1,10 +1,10 @@
 /*
  * Valgrind and AddressSanitizer on the kernel's own allocators (mm/memtools.h).
  *
- * Valgrind: frames are chunks of one memory pool, marked METAPOOL because slab objects
- * are malloc-like blocks inside some of them. AddressSanitizer: what is free is
+ * Valgrind: frames are chunks of one memory pool, but for those of the heap, whose objects
+ * are blocks as malloc's. AddressSanitizer: what is free is
  * poisoned; its report on an address in physical memory ends with the history of the
- * frame: who allocated and who freed it last. No lock: one thread runs the kernel.
+ * frame (mm/frame_trace.h). No lock: one thread runs the kernel.
  */
 #include "mm/memtools.h"
 
@@ -15,9 +15,9 @@
 #include <valgrind/valgrind.h>
 
 #include "arch/machine.h"
+#include "mm/aspace.h"
 #include "mm/frame.h"
-
-#define OBJECT_ALIGN 16u
+#include "mm/frame_trace.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ASAN 1
@@ -42,89 +42,23 @@ __attribute__((constructor)) static void memtools_start(void)
 
 #if HAS_ASAN
 #include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-
-#define TRACE_DEPTH 8
-#define HISTORY_SLOTS 16384u /* a newer frame replaces another with the same low bits */
-
-struct history {
-	uint64_t frame;
-	void *allocated[TRACE_DEPTH], *freed[TRACE_DEPTH];
-};
-static struct history histories[HISTORY_SLOTS];
-
-static uint64_t frame_of(const void *ptr)
-{
-	return (uint64_t)((const char *)ptr - arch_phys_base) >> PAGE_SHIFT;
-}
-
-/* Return addresses up the stack, by frame pointers, without this file's two functions. */
-__attribute__((no_sanitize_address, noinline)) static void trace_take(void **out)
-{
-	void **fp = __builtin_frame_address(0);
-
-	memset(out, 0, TRACE_DEPTH * sizeof(out[0]));
-	for (int i = -2; i < TRACE_DEPTH; i++) {
-		void **up = fp[0];
-
-		if (i >= 0)
-			out[i] = fp[1];
-		if (up <= fp || (char *)up - (char *)fp > 32768 || ((uintptr_t)up & 7) != 0)
-			break;
-		fp = up;
-	}
-}
-
-__attribute__((noinline)) static void history_add(const void *ptr, size_t size_bytes, bool is_alloc)
-{
-	void *trace[TRACE_DEPTH];
-
-	trace_take(trace);
-	for (uint64_t n = frame_of(ptr), end = n + (size_bytes >> PAGE_SHIFT); n < end; n++) {
-		struct history *h = &histories[n % HISTORY_SLOTS];
-
-		if (h->frame != n)
-			memset(h, 0, sizeof(*h));
-		h->frame = n;
-		memcpy(is_alloc ? h->allocated : h->freed, trace, sizeof(trace));
-	}
-}
-
-static void trace_print(const char *title, void *const *trace)
-{
-	char text[1024] = "";
-
-	if (trace[0] == NULL)
-		return;
-	fprintf(stderr, "%s:\n", title);
-	for (int i = 0; i < TRACE_DEPTH && trace[i] != NULL; i++) {
-		/* One string for each function inlined at this address, then an empty one. */
-		__sanitizer_symbolize_pc((char *)trace[i] - 1, "%f %s:%l", text, sizeof(text) - 1);
-		for (const char *t = text; *t != '\0'; t += strlen(t) + 1)
-			fprintf(stderr, "    #%d %p %s\n", i, trace[i], t);
-	}
-}
 
 /* Called by the sanitizer when it has an error to report. */
 void __asan_on_error(void);
 void __asan_on_error(void)
 {
-	void *address = __asan_get_report_address();
-	uint64_t n = frame_of(address);
-	const struct history *h = &histories[n % HISTORY_SLOTS];
+	char *address = __asan_get_report_address();
+	pfn_t pfn = ptr_to_pfn(address);
 
-	if (arch_phys_base == NULL || address == NULL || h->frame != n)
+	if (arch_phys_base == NULL || address < (char *)pfn_to_ptr(frame_first()) ||
+	    pfn.raw - frame_first().raw >= frame_span())
 		return;
-	fprintf(stderr, "levitate: address %p is physical %#llx, in frame %#llx\n", address,
-		(unsigned long long)((char *)address - arch_phys_base), (unsigned long long)n);
-	trace_print("levitate: the frame was last allocated by", h->allocated);
-	trace_print("levitate: the frame was last freed by", h->freed);
+	fprintf(stderr, "levitate: address %p is physical %#llx, in frame %#x\n", (void *)address,
+		(unsigned long long)(address - arch_phys_base), pfn.raw);
+	frame_trace_print(pfn, FRAME_ALLOCATED, "  ");
+	frame_trace_print(pfn, FRAME_FREED, "  ");
 }
 #else
-static void history_add(const void *ptr, size_t size_bytes, bool is_alloc)
-{
-	(void)ptr, (void)size_bytes, (void)is_alloc;
-}
 #define __asan_poison_memory_region(ptr, size) ((void)(ptr), (void)(size))
 #define __asan_unpoison_memory_region(ptr, size) ((void)(ptr), (void)(size))
 #endif
@@ -146,10 +80,15 @@ void memtools_mark_defined_(const void *ptr, size_t size_bytes)
 	VALGRIND_MAKE_MEM_DEFINED(ptr, size_bytes);
 }
 
+void memtools_check_defined_(const void *ptr, size_t size_bytes)
+{
+	(void)VALGRIND_CHECK_MEM_IS_DEFINED(ptr, size_bytes);
+}
+
 void memtools_frame_adopt_(void *ptr, size_t size_bytes)
 {
 	if (on_valgrind && !has_pool) {
-		VALGRIND_CREATE_MEMPOOL_EXT(&pool, 0, 0, VALGRIND_MEMPOOL_METAPOOL);
+		VALGRIND_CREATE_MEMPOOL(&pool, 0, 0);
 		has_pool = true;
 	}
 	memtools_close_(ptr, size_bytes);
@@ -159,15 +98,23 @@ void memtools_frame_alloc_(void *ptr, size_t size_bytes)
 {
 	VALGRIND_MEMPOOL_ALLOC(&pool, ptr, size_bytes);
 	__asan_unpoison_memory_region(ptr, size_bytes);
-	history_add(ptr, size_bytes, true);
 }
 
 void memtools_frame_free_(void *ptr, size_t size_bytes)
 {
 	VALGRIND_MEMPOOL_FREE(&pool, ptr);
 	__asan_poison_memory_region(ptr, size_bytes);
-	history_add(ptr, size_bytes, false);
 }
+
+void memtools_frame_double_free_(void *ptr) { VALGRIND_MEMPOOL_FREE(&pool, ptr); }
+
+void memtools_slab_create_(void *ptr, size_t size_bytes)
+{
+	VALGRIND_MEMPOOL_FREE(&pool, ptr);
+	VALGRIND_MAKE_MEM_UNDEFINED(ptr, size_bytes);
+}
+
+void memtools_slab_destroy_(void *ptr, size_t size_bytes) { VALGRIND_MEMPOOL_ALLOC(&pool, ptr, size_bytes); }
 
 void memtools_slab_alloc_(void *ptr, size_t size_bytes)
 {
@@ -189,32 +136,19 @@ void memtools_slab_resize_(void *ptr, size_t size_bytes, size_t usable_bytes)
 }
 
 /*
- * The kernel ends with its objects in place, and knows its frames by number: the leak check would call them lost. So
- * it gets a pointer to each frame, and to each place where a heap object may begin. (Frames of the heap stop being
- * chunks first, or the check takes a pointer to an object for one to its frame.)
+ * The kernel ends with its objects in place. Heap objects and kernel stacks are known by pointers, which the leak check
+ * finds. User pages and tables are known by number: it gets a pointer to each that something refers to. What it then
+ * calls lost is lost.
  */
+static const void **roots;
+static size_t nr_roots;
+
+static void add_root(pfn_t pfn) { roots[nr_roots++] = pfn_to_ptr(pfn); }
+
 void memtools_end_(void)
 {
-	static const char **roots;
-	size_t n = 0;
-
-	if (!on_valgrind)
-		return;
-	for (uint32_t i = 0; i < frame_span(); i++) {
-		const pfn_t pfn = {frame_first().raw + i};
-
-		if (frame_kind(pfn) != FRAME_FREE)
-			n += frame_kind(pfn) == FRAME_SLAB ? PAGE_SIZE / OBJECT_ALIGN : 1;
-		if (frame_kind(pfn) == FRAME_SLAB && frame_refs(pfn) != 0)
-			VALGRIND_MEMPOOL_FREE(&pool, pfn_to_ptr(pfn));
-	}
-	roots = calloc(n, sizeof(roots[0]));
-	n = 0;
-	for (uint32_t i = 0; roots != NULL && i < frame_span(); i++) {
-		const pfn_t pfn = {frame_first().raw + i};
-		const size_t step = frame_kind(pfn) == FRAME_SLAB ? OBJECT_ALIGN : PAGE_SIZE;
-
-		for (size_t at = 0; frame_kind(pfn) != FRAME_FREE && at < PAGE_SIZE; at += step)
-			roots[n++] = (const char *)pfn_to_ptr(pfn) + at;
-	}
+	if (on_valgrind)
+		roots = calloc(frame_span(), sizeof(roots[0]));
+	if (roots != NULL)
+		mm_audit_reached(add_root);
 }

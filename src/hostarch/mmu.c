@@ -73,6 +73,7 @@ static void note_cached(struct tlb_chunk *c, unsigned slot, pfn_t pfn, unsigned 
 	put_mask(&c->write, bit, (rights & PROT_BIT_W) != 0);
 	put_mask(&c->exec, bit, (rights & PROT_BIT_X) != 0);
 	put_mask(&c->writable_fd, bit, is_writable_fd);
+	memtools_check_defined(pfn_to_ptr(pfn), PAGE_SIZE); /* from now on the guest may read it */
 	if ((rights & PROT_BIT_W) != 0)
 		memtools_mark_defined(pfn_to_ptr(pfn), PAGE_SIZE);
 }
@@ -171,34 +172,49 @@ static void sync_page(struct stub *s, struct tlb_chunk *c, unsigned slot)
 	}
 }
 
+/* The stale pages of one chunk; the others stay, so unmaps may not reach across them. */
+static void sync_chunk(struct stub *s, struct tlb_chunk *c)
+{
+	const uint64_t stale = c->stale;
+
+	for (uint64_t left = c->present; left != 0; left &= left - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(left);
+
+		if ((stale >> slot & 1) != 0)
+			sync_page(s, c, slot);
+		else
+			s->may_bridge = false;
+	}
+	tlb_clear_stale(&s->tlb, c, stale);
+	tlb_update_counts(&s->tlb, c);
+}
+
 static void sync_stale(struct stub *s)
 {
+	struct tlb *tlb = &s->tlb;
+	const bool is_listed = tlb->nr_stale_listed <= TLB_STALE_LISTED;
+	const unsigned nr = is_listed ? tlb->nr_stale_listed : tlb->nr_chunks;
+	unsigned next = 0; /* position after the one looked at last */
 	bool any_empty = false;
 
 	s->may_bridge = false;
-	for (unsigned i = 0; i < s->tlb.nr_chunks; i++) {
-		struct tlb_chunk *c = s->tlb.chunks[i];
-		const uint64_t stale = c->stale;
+	for (unsigned i = 0; i < nr; i++) {
+		unsigned at = is_listed ? tlb_lower_bound(tlb, tlb->stale_listed[i]) : i;
+		struct tlb_chunk *c;
 
-		if (stale == 0) {
-			s->may_bridge = s->may_bridge && c->present == 0;
+		if (at == tlb->nr_chunks)
 			continue;
-		}
-		for (uint64_t left = c->present; left != 0; left &= left - 1) {
-			unsigned slot = (unsigned)__builtin_ctzll(left);
-
-			if ((stale >> slot & 1) != 0)
-				sync_page(s, c, slot);
-			else
-				s->may_bridge = false;
-		}
-		tlb_clear_stale(&s->tlb, c, stale);
-		tlb_update_counts(&s->tlb, c);
+		c = tlb->chunks[at];
+		s->may_bridge = s->may_bridge && at == next && (c->stale != 0 || c->present == 0);
+		next = at + 1;
+		if (c->stale == 0)
+			continue;
+		sync_chunk(s, c);
 		any_empty = any_empty || c->present == 0;
 	}
 	s->may_bridge = false;
 	if (any_empty)
-		tlb_compact(&s->tlb);
+		tlb_compact(tlb);
 }
 
 /* The translations of the stub's last address space: none is good unless the tables say so. */
@@ -317,6 +333,49 @@ static void map_window(struct stub *s, struct tlb_chunk *c, const struct window 
 	tlb_update_counts(&s->tlb, c);
 }
 
+/* Does the table grant these rights, write among them, on the frame at va? Then it is marked written. */
+static bool may_add_write(struct pt *pt, uint64_t va, uint32_t frame, unsigned rights)
+{
+	struct pt_entry e;
+	prot_t prot;
+	pfn_t pfn;
+
+	return pt->ops->lookup(pt, va, &e) && e.pfn.raw == frame && e.prot.raw == (rights | PROT_BIT_R) &&
+	       pt->ops->walk(pt, va, TRAP_WRITE, &pfn, &prot);
+}
+
+/* Writable pages right before the slot, in its chunk or at the end of the one before: twice as many follow. */
+static unsigned write_stream(const struct tlb *tlb, const struct tlb_chunk *c, unsigned slot)
+{
+	uint64_t before = ~(c->write << (TLB_CHUNK_PAGES - slot) % TLB_CHUNK_PAGES);
+	const struct tlb_chunk *last;
+
+	if (slot != 0)
+		return (unsigned)__builtin_clzll(before | 1);
+	last = tlb_find(tlb, (c->index - 1) << TLB_CHUNK_SHIFT);
+	return last != NULL && last->write >> (TLB_CHUNK_PAGES - 1) != 0 ? WINDOW_PAGES : 0;
+}
+
+/*
+ * The host may give a page it maps already more rights. Its neighbours above get the same where they are
+ * in the same state; a run of writes is expected to go on, so they count as written.
+ */
+static void add_rights(struct stub *s, struct pt *pt, struct tlb_chunk *c, unsigned slot, unsigned rights)
+{
+	const uint64_t start = c->index << TLB_CHUNK_SHIFT;
+	const unsigned max = (rights & PROT_BIT_W) != 0 ? slot + write_stream(&s->tlb, c, slot) : slot;
+	const uint64_t candidates = c->present & c->writable_fd & ~c->write & ~c->stale;
+	unsigned end = slot;
+
+	do {
+		note_cached(c, end, (pfn_t){c->pfn[end]}, rights, true);
+		end++;
+	} while (end < MIN(max, TLB_CHUNK_PAGES) && (candidates >> end & 1) != 0 &&
+		 may_add_write(pt, start + end * PAGE_SIZE, c->pfn[end], rights));
+	stub_op_protect(s, start + slot * PAGE_SIZE, start + end * PAGE_SIZE, rights);
+	tlb_update_counts(&s->tlb, c);
+}
+
 bool mmu_install(struct stub *s, struct aspace *as, uint64_t va, unsigned access)
 {
 	const uint64_t page = page_round_down(va), bit = TLB_BIT(va);
@@ -345,11 +404,7 @@ bool mmu_install(struct stub *s, struct aspace *as, uint64_t va, unsigned access
 		tlb_clear_stale(&s->tlb, c, bit);
 	engine_stats.nr_tlb_misses++;
 	if ((c->present & bit) != 0 && c->pfn[TLB_SLOT(va)] == pfn.raw && (c->writable_fd & bit) != 0) {
-		unsigned rights = host_rights(&e);
-
-		stub_op_protect(s, page, page + PAGE_SIZE, rights);
-		note_cached(c, TLB_SLOT(va), pfn, rights, true);
-		tlb_update_counts(&s->tlb, c);
+		add_rights(s, pt, c, TLB_SLOT(va), host_rights(&e));
 		return true;
 	}
 	w.pfn[wanted] = pfn;

@@ -24,8 +24,13 @@ struct options {
 	bool is_pte_aarch64;
 	bool trace, stats, audit;
 	const char *trace_file, *stats_file; /* NULL: stderr */
+	const char *trace_filter;    /* NULL: every call */
+	const char *record_file;     /* NULL: none */
+	const char *timeline_file;   /* NULL: none */
 	uint64_t fail_alloc;         /* 0: off */
 	bool fail_alloc_persistent;
+	bool is_seeded;
+	uint64_t seed;
 	double timeout_seconds;      /* 0: none */
 	const char *const *argv;     /* the program's, NULL at the end */
 	const char *const *envp;

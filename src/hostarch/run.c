@@ -5,6 +5,7 @@
 #include "arch/machine.h"
 #include "hostarch/fpu.h"
 #include "hostarch/irq.h"
+#include "hostarch/seeded.h"
 #include "hostarch/stubs.h"
 #include "lib/assert.h"
 #include "lib/printf.h"
@@ -16,7 +17,8 @@ enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_KICK = STUB_SIG_
        SIG_SYS = 31 };
 
 /* x86 exception numbers as the host reports them (Intel SDM 3, 6.3.1). */
-enum { VECTOR_DIVIDE = 0, VECTOR_DEBUG = 1, VECTOR_ALIGNMENT = 17, VECTOR_PAGE_FAULT = 14 };
+enum { VECTOR_DIVIDE = 0, VECTOR_DEBUG = 1, VECTOR_STACK = 12, VECTOR_PROTECTION = 13,
+       VECTOR_PAGE_FAULT = 14, VECTOR_ALIGNMENT = 17 };
 enum { FAULT_WRITE = 2, FAULT_FETCH = 16 };
 
 #define AUDIT_ARCH_X86_64 0xc000003eu
@@ -79,6 +81,7 @@ static void page_fault(struct stub *s, struct task *t, const struct stub_trap *t
 	if (addr < STUB_GUEST_END && mmu_install(s, as, addr, access))
 		return;
 	engine_stats.nr_faults++;
+	seeded_trap();
 	trap_page_fault(t->frame, uaddr(addr), access);
 	/* Mostly it was resolved: do not wait for the guest to miss again. */
 	if (t->aspace == as && addr < STUB_GUEST_END)
@@ -92,6 +95,7 @@ static void system_call(struct task *t, const struct stub_trap *trap)
 		return;
 	}
 	engine_stats.nr_syscalls++;
+	seeded_trap();
 	t->frame->orig_rax = t->frame->rax;
 	t->frame->rax = ENOSYS_RESULT;
 	trap_syscall(t->frame);
@@ -124,7 +128,9 @@ static enum trap_exception exception_of(const struct stub_trap *trap)
 	case SIG_TRAP:
 		return trap->regs.trapno == VECTOR_DEBUG ? EXC_STEP : EXC_BREAKPOINT;
 	case SIG_BUS:
-		return trap->regs.trapno == VECTOR_ALIGNMENT ? EXC_ALIGNMENT : EXC_MACHINE;
+		return trap->regs.trapno == VECTOR_ALIGNMENT ? EXC_ALIGNMENT
+		       : trap->regs.trapno == VECTOR_STACK   ? EXC_STACK
+							     : EXC_MACHINE;
 	case SIG_SEGV:
 		return EXC_PROTECTION;
 	default:
@@ -136,7 +142,8 @@ static void exception(struct task *t, const struct stub_trap *trap)
 {
 	enum trap_exception what = exception_of(trap);
 
-	trap_exception(t->frame, what, uaddr(what == EXC_BREAKPOINT ? 0 : trap->regs.rip));
+	seeded_trap();
+	trap_exception(t->frame, what, uaddr(what == EXC_BREAKPOINT || what == EXC_STACK ? 0 : trap->regs.rip));
 }
 
 /* One upcall for what the guest did, or none. */
@@ -154,6 +161,8 @@ static void deliver(struct stub *s, struct task *t, const struct stub_trap *trap
 	}
 	registers_out(s, trap, t->frame);
 	fpu_trapped(t);
+	if (trap->signal == SIG_SEGV && trap->regs.trapno == VECTOR_PROTECTION && seeded_emulate_counter(t->frame))
+		return;
 	if (trap->signal == SIG_SYS)
 		system_call(t, trap);
 	else if (trap->signal == SIG_SEGV && trap->regs.trapno == VECTOR_PAGE_FAULT)

@@ -5,6 +5,7 @@
 #include "hostarch/host.h"
 #include "hostarch/stubs.h"
 #include "lib/printf.h"
+#include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/pt.h"
 #include "sched/cpu.h"
@@ -26,6 +27,7 @@ static unsigned collect(struct row *rows)
 #define ROW(text, number) (rows[n++] = (struct row){text, number})
 	ROW("run_time_us", arch_time_ns() / 1000);
 	ROW("context_switches", arch_cpu()->nr_context_switches);
+	ROW("allocations", fail_alloc_count());
 	ROW("frames_total", frames.nr_total);
 	ROW("frames_free", frames.nr_free);
 	ROW("frames_anon", frames.nr_kind[FRAME_ANON]);
@@ -39,6 +41,7 @@ static unsigned collect(struct row *rows)
 	ROW("pt_takeovers", pt_stats.nr_takeovers);
 	ROW("pt_page_copies", pt_stats.nr_page_copies);
 	ROW("pt_flushes", pt_stats.nr_flushes);
+	ROW("audits", audit_nr_runs);
 	ROW("handoffs", e->nr_handoffs);
 	ROW("traps_syscall", e->nr_syscalls);
 	ROW("traps_fault", e->nr_faults);

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "hostarch/filter.h"
 #include "hostarch/host.h"
+#include "hostarch/seeded.h"
 #include "hostarch/stubs_internal.h"
 #include "lib/assert.h"
 #include "lib/string.h"
@@ -68,6 +69,7 @@ static void prepare(struct stub *s)
 	host_random(secret, sizeof(secret));
 	s->secret[0] = (uint64_t)secret[0] << 32;
 	s->secret[1] = (uint64_t)secret[1] << 32;
+	s->control->setup.traps_counter = seeded_on;
 	s->control->setup.parent = host_getpid();
 	filter_build(&s->control->setup, &stub_header, secret);
 }

@@ -137,8 +137,8 @@ void tlb_clear_stale(struct tlb *tlb, struct tlb_chunk *chunk, uint64_t pages)
 {
 	if (chunk->stale != 0) {
 		chunk->stale &= ~pages;
-		if (chunk->stale == 0)
-			tlb->nr_stale_chunks--;
+		if (chunk->stale == 0 && --tlb->nr_stale_chunks == 0)
+			tlb->nr_stale_listed = 0;
 	}
 }
 
@@ -169,8 +169,12 @@ bool tlb_mark_stale(struct tlb *tlb, uint64_t start, uint64_t end)
 		mask &= c->present;
 		if (mask == 0)
 			continue;
-		if (c->stale == 0)
+		if (c->stale == 0) {
 			tlb->nr_stale_chunks++;
+			if (tlb->nr_stale_listed < TLB_STALE_LISTED)
+				tlb->stale_listed[tlb->nr_stale_listed] = c->index;
+			tlb->nr_stale_listed++;
+		}
 		c->stale |= mask;
 		any = true;
 	}

@@ -13,6 +13,7 @@
 
 #define TLB_CHUNK_PAGES 64u
 #define TLB_CHUNK_SHIFT (PAGE_SHIFT + 6)
+#define TLB_STALE_LISTED 32u
 
 struct tlb_chunk {
 	uint64_t index;       /* address >> TLB_CHUNK_SHIFT */
@@ -31,6 +32,9 @@ struct tlb {
 	unsigned nr_pages;
 	unsigned nr_runs;          /* upper bound of the host's VMAs: runs of pages mapped alike, per chunk */
 	unsigned nr_stale_chunks;
+	/* Chunks that became stale since none was; when more than fit, all chunks have to be looked at. */
+	uint64_t stale_listed[TLB_STALE_LISTED];
+	unsigned nr_stale_listed;
 	unsigned hand;             /* eviction goes round from here */
 };
 

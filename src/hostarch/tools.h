@@ -15,6 +15,22 @@
 #endif
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define LEVITATE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LEVITATE_TSAN 1
+#endif
+#endif
+
+/* Of ThreadSanitizer's run-time library (sanitizer/tsan_interface.h): each kernel stack is a fiber. */
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+void __tsan_release(void *addr);
+void __tsan_acquire(void *addr);
+
 /* Of the sanitizer's run-time library (sanitizer/common_interface_defs.h). */
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
@@ -23,6 +39,45 @@ void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 /* host_tools.c: valgrind's client requests. */
 unsigned tools_stack_register(const void *stack, size_t size_bytes);
 void tools_stack_deregister(unsigned id, const void *stack, size_t size_bytes);
+
+/* What ThreadSanitizer knows of a new stack; of the one we run on; NULL without it. */
+static inline void *tools_fiber_create(void)
+{
+#ifdef LEVITATE_TSAN
+	return __tsan_create_fiber(0);
+#else
+	return NULL;
+#endif
+}
+static inline void *tools_fiber_current(void)
+{
+#ifdef LEVITATE_TSAN
+	return __tsan_get_current_fiber();
+#else
+	return NULL;
+#endif
+}
+static inline void tools_fiber_destroy(void *fiber)
+{
+#ifdef LEVITATE_TSAN
+	__tsan_destroy_fiber(fiber);
+#else
+	(void)fiber;
+#endif
+}
+/* Directly before the switch. */
+static inline void tools_fiber_switch(void *fiber)
+{
+#ifdef LEVITATE_TSAN
+	static char order; /* what ran before the switch happened before what runs after it */
+
+	__tsan_release(&order);
+	__tsan_switch_to_fiber(fiber, 0);
+	__tsan_acquire(&order);
+#else
+	(void)fiber;
+#endif
+}
 
 /* Around a switch: start on the old stack, finish as the first thing on the new one. */
 static inline void tools_switch_start(void **save, const void *bottom, size_t size_bytes)

@@ -42,6 +42,9 @@ NORETURN void metal_start(struct metal_boot *boot);
 /* Value of NAME=value (or "" for a bare NAME) on the command line, up to the blank, copied to buf. False: not there. */
 bool metal_option(const char *name, char *buf, size_t size_bytes);
 
+/* The linker script's: code up to text_end, constants up to rodata_end, then data and the boot stack. */
+extern char image_start[], text_end[], rodata_end[], image_end[];
+
 /* Physical bounds of the loaded image, its boot stack and bss included (from the linker script). */
 paddr_t machine_image_start(void);
 paddr_t machine_image_end(void);
@@ -83,6 +86,14 @@ NORETURN void machine_reboot(void);
 NORETURN void machine_halt(void);
 /* Prints the registers of a trap taken from kernel or user mode with kprintf. */
 void machine_print_registers(const struct trap_frame *frame);
+
+/*
+ * Where a function that has only just been entered, with this frame, returns to: the link register, or the
+ * word at the stack pointer if metal_is_on_stack(); 0: it cannot be read.
+ */
+uint64_t machine_return_address(const struct trap_frame *frame);
+/* Is this pair of words on the boot stack or the current task's kernel stack? */
+bool metal_is_on_stack(uint64_t address);
 
 /*
  * An exception the kernel itself raised: prints the reason, registers, back trace from the frame's pc and

@@ -13,11 +13,16 @@
 #include "fs/vfs.h"
 #include "lib/assert.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/internal.h"
 #include "mm/kmalloc.h"
+#include "mm/points.h"
 
-/* fork shares subtrees with more pages than this; smaller ones it copies, which is cheaper than a fault. */
+/*
+ * fork shares subtrees with more pages than this. Smaller ones, mostly stacks, it copies, as both sides
+ * will write to them (measured in docs/PERFORMANCE.md).
+ */
 #define FORK_SHARE_ABOVE_PAGES 48
 #define FORK_STOCK_PAGES 64
 
@@ -25,9 +30,12 @@ struct list aspace_all = LIST_INIT(aspace_all);
 struct aspace_stats aspace_stats;
 
 static enum fork_mode fork_mode = FORK_SHARE;
+static uint32_t share_above_pages = FORK_SHARE_ABOVE_PAGES;
 static const struct pt_ops *default_pt_ops;
 
 void aspace_set_fork_mode(enum fork_mode mode) { fork_mode = mode; }
+
+void aspace_set_share_above(uint32_t nr_pages) { share_above_pages = nr_pages; }
 
 enum fork_mode aspace_fork_mode(void) { return fork_mode; }
 
@@ -37,6 +45,7 @@ void aspace_init(void)
 {
 	list_init(&aspace_all);
 	mm_audit_forget();
+	commit_init();
 	frame_register_shrinker(arch_mmu_shrink);
 	filemap_subsystem_init();
 }
@@ -74,11 +83,26 @@ static int aspace_alloc(const struct pt_ops *ops, struct aspace **out)
 	return 0;
 }
 
+/* Pages of shared file mappings have gone: what was written through them goes to the files. */
+static void sync_shared_files(struct aspace *as, uint64_t start, uint64_t end)
+{
+	const struct vma *v;
+
+	if (!as->has_shared_files)
+		return;
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
+		if (vma_has_soft_write(v))
+			(void)filemap_sync(vma_filemap(v));
+}
+
 static void aspace_destroy(struct aspace *as)
 {
 	list_remove(&as->all_link);
 	as->pt.ops->destroy(&as->pt);
+	sync_shared_files(as, 0, as->user_end);
 	vma_tree_destroy(&as->vmas);
+	commit_settle(as);
 	if (as->exe != NULL)
 		file_put(as->exe);
 	kfree(as);
@@ -98,36 +122,23 @@ int aspace_create(const struct inode *program, struct aspace **out)
 	}
 	list_add_tail(&aspace_all, &as->all_link);
 	*out = as;
-	mm_audit_point("aspace_create");
+	memory_point("aspace_create", as, 0);
 	return 0;
 }
 
 void aspace_get(struct aspace *as) { __atomic_fetch_add(&as->refs, 1, __ATOMIC_RELAXED); }
 
-/* Shared file mappings are about to go: what was written through them goes to the files. */
-static void sync_shared_files(struct aspace *as, uint64_t start, uint64_t end)
-{
-	const struct vma *v;
-
-	if (!as->has_shared_files)
-		return;
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
-	     v = vma_find_from(&as->vmas, v->end))
-		if (vma_has_soft_write(v))
-			(void)filemap_sync(vma_filemap(v));
-}
-
 void aspace_put(struct aspace *as)
 {
 	uint32_t old = __atomic_fetch_sub(&as->refs, 1, __ATOMIC_ACQ_REL);
+	uint64_t id = as->id;
 
 	ASSERT(old != 0);
 	if (old != 1)
 		return;
 	arch_mmu_detach(as);
-	sync_shared_files(as, 0, as->user_end);
 	aspace_destroy(as);
-	mm_audit_point("exit");
+	memory_point("exit", NULL, id);
 }
 
 /* ---- fork ---------------------------------------------------------------- */
@@ -171,7 +182,7 @@ static int fork_clone_tables(struct aspace *parent, struct aspace *child)
 		.clone =
 			{
 				.share_above_pages = fork_mode == FORK_SHARE && user_pins_total == 0
-							     ? FORK_SHARE_ABOVE_PAGES
+							     ? share_above_pages
 							     : UINT32_MAX,
 				.copy_all = fork_mode == FORK_EAGER,
 				.has_pins = user_pins_total != 0,
@@ -270,6 +281,9 @@ int aspace_fork(struct aspace *parent, struct aspace **out)
 	err = aspace_alloc(parent->pt.ops, &child);
 	if (err != 0)
 		goto out_unlock;
+	err = commit_charge_fork(child, parent);
+	if (err != 0)
+		goto out_destroy;
 	err = arch_mmu_attach(child, parent, parent->exe != NULL ? parent->exe->inode : NULL);
 	if (err != 0)
 		goto out_destroy;
@@ -282,16 +296,17 @@ int aspace_fork(struct aspace *parent, struct aspace **out)
 	}
 	aspace_stats.nr_forks++;
 	list_add_tail(&aspace_all, &child->all_link);
+	fork_point(parent, child);
 	mutex_unlock(&parent->lock);
 	*out = child;
-	mm_audit_point("fork");
+	memory_point("fork", child, parent->id);
 	return 0;
 
 out_destroy:
 	aspace_destroy(child);
 out_unlock:
 	mutex_unlock(&parent->lock);
-	mm_audit_point("failed fork");
+	memory_point("failed fork", parent, 0);
 	return err;
 }
 

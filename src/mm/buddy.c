@@ -15,6 +15,7 @@
 #include "lib/assert.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/frame_trace.h"
 #include "mm/memtools.h"
 
 #define CHUNK_FRAMES (1u << FRAME_ORDER_MAX)
@@ -34,6 +35,7 @@ uint32_t buddy_orders;
 
 static struct range ranges[BOOT_RANGES_MAX];
 static unsigned nr_ranges;
+static struct range initrd, given; /* what buddy_give() will bring, and what it has brought of it */
 static uint32_t next_chunk, end_of_memory;
 static struct free_block *buddy[FRAME_ORDER_MAX + 1];
 
@@ -151,6 +153,23 @@ uint32_t buddy_take(unsigned order)
 	return n;
 }
 
+/* Frees what of r lies in [start, end), which have metadata. True: some did. */
+static bool adopt(const struct range *r, uint32_t start, uint32_t end)
+{
+	uint32_t low = MAX(start, r->start), high = MIN(end, r->end), next;
+
+	if (low >= high)
+		return false;
+	for (uint32_t n = low; n < high; n++)
+		*frame_meta(n) = (struct frame){0, frame_info(FRAME_FREE, 0)};
+	memtools_frame_adopt(frame_address(low), (size_t)(high - low) << PAGE_SHIFT);
+	for (uint32_t n = low; n < high; n = next) {
+		next = MIN((n | (CHUNK_FRAMES - 1)) + 1, high);
+		buddy_free_extent(n, next);
+	}
+	return true;
+}
+
 bool buddy_grow(void)
 {
 	bool found = false;
@@ -161,45 +180,56 @@ bool buddy_grow(void)
 		next_chunk = end;
 		for (uint32_t n = start; n < end; n++)
 			*frame_meta(n) = (struct frame){0, frame_info(FRAME_RESERVED, 0)};
-		for (unsigned i = 0; i < nr_ranges; i++) {
-			uint32_t low = MAX(start, ranges[i].start), high = MIN(end, ranges[i].end);
-
-			if (low >= high)
-				continue;
-			for (uint32_t n = low; n < high; n++)
-				frame_meta(n)->info = frame_info(FRAME_FREE, 0);
-			memtools_frame_adopt(frame_address(low), (size_t)(high - low) << PAGE_SHIFT);
-			buddy_free_extent(low, high);
-			found = true;
-		}
+		frame_trace_clear(start, CHUNK_FRAMES);
+		for (unsigned i = 0; i < nr_ranges; i++)
+			found |= adopt(&ranges[i], start, end);
+		found |= adopt(&given, start, end);
 	}
 	return found;
 }
 
-/* Copies the boot ranges as frame numbers, without frame 0 and what a pfn_t cannot name. */
+void buddy_give(uint32_t start, uint32_t end)
+{
+	ASSERT(start == given.end && end <= initrd.end);
+	given.end = end;
+	adopt(&given, start, next_chunk);
+}
+
+/* As frame numbers, without frame 0 and what a pfn_t cannot name; empty: start == end. */
+static struct range range_read(paddr_t from, paddr_t to)
+{
+	uint64_t start = MAX(from.raw >> PAGE_SHIFT, 1u);
+	uint64_t end = MIN(to.raw >> PAGE_SHIFT, UINT32_MAX - CHUNK_FRAMES);
+
+	return start < end ? (struct range){(uint32_t)start, (uint32_t)end} : (struct range){0, 0};
+}
+
 static void ranges_read(const struct boot_info *boot)
 {
 	nr_ranges = 0;
 	for (unsigned i = 0; i < boot->nr_ranges; i++) {
-		uint64_t start = boot->ranges[i].start.raw >> PAGE_SHIFT;
-		uint64_t end = boot->ranges[i].end.raw >> PAGE_SHIFT;
+		struct range r = range_read(boot->ranges[i].start, boot->ranges[i].end);
 
-		start = MAX(start, 1u);
-		end = MIN(end, UINT32_MAX - CHUNK_FRAMES);
-		if (start < end)
-			ranges[nr_ranges++] = (struct range){(uint32_t)start, (uint32_t)end};
+		if (r.start < r.end)
+			ranges[nr_ranges++] = r;
 	}
+	initrd = range_read(boot->initrd_pages.start, boot->initrd_pages.end);
+	given = (struct range){initrd.start, initrd.start};
+}
+
+uint32_t buddy_span(void)
+{
+	return (end_of_memory - frame_table_base_ + CHUNK_FRAMES - 1) & ~(CHUNK_FRAMES - 1);
 }
 
 static uint32_t metadata_frames(void)
 {
-	uint64_t span;
-
-	frame_table_base_ = ranges[0].start & ~(CHUNK_FRAMES - 1);
-	end_of_memory = ranges[nr_ranges - 1].end;
-	span = (uint64_t)end_of_memory - frame_table_base_ + CHUNK_FRAMES - 1;
-	span &= ~(uint64_t)(CHUNK_FRAMES - 1);
-	return (uint32_t)((span * sizeof(struct frame) + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	frame_table_base_ = ranges[0].start;
+	if (initrd.start < initrd.end)
+		frame_table_base_ = MIN(frame_table_base_, initrd.start);
+	frame_table_base_ &= ~(CHUNK_FRAMES - 1);
+	end_of_memory = MAX(ranges[nr_ranges - 1].end, initrd.end);
+	return (uint32_t)((buddy_span() * (sizeof(struct frame) + FRAME_TRACE_BYTES) + PAGE_SIZE - 1) >> PAGE_SHIFT);
 }
 
 /*
@@ -225,7 +255,7 @@ static uint32_t metadata_place(void)
 	panic("no usable memory");
 }
 
-uint32_t buddy_init(const struct boot_info *boot, uint32_t *nr_reserved)
+uint32_t buddy_init(const struct boot_info *boot, uint32_t *nr_reserved, uint32_t *nr_given_later)
 {
 	uint32_t nr = 0;
 
@@ -233,6 +263,7 @@ uint32_t buddy_init(const struct boot_info *boot, uint32_t *nr_reserved)
 	buddy_orders = 0;
 	ranges_read(boot);
 	*nr_reserved = metadata_place();
+	*nr_given_later = initrd.end - initrd.start;
 	next_chunk = frame_table_base_;
 	for (unsigned i = 0; i < nr_ranges; i++)
 		nr += ranges[i].end - ranges[i].start;
@@ -242,6 +273,11 @@ uint32_t buddy_init(const struct boot_info *boot, uint32_t *nr_reserved)
 uint32_t buddy_end(void) { return next_chunk; }
 
 /* ---- audit ---------------------------------------------------------------------- */
+
+static uint32_t untouched(const struct range *r)
+{
+	return r->end > next_chunk ? r->end - MAX(r->start, next_chunk) : 0;
+}
 
 /* Walks one list; returns the frames in it, and counts violations in *nr_bad. */
 static uint64_t audit_list(unsigned order, unsigned *nr_bad)
@@ -273,12 +309,11 @@ unsigned buddy_audit(uint64_t *nr_listed, uint64_t *nr_untouched)
 {
 	unsigned nr_bad = 0;
 
-	*nr_listed = *nr_untouched = 0;
+	*nr_listed = 0;
 	for (unsigned order = 0; order <= FRAME_ORDER_MAX; order++)
 		*nr_listed += audit_list(order, &nr_bad);
-	for (unsigned i = 0; i < nr_ranges; i++) {
-		if (ranges[i].end > next_chunk)
-			*nr_untouched += ranges[i].end - MAX(ranges[i].start, next_chunk);
-	}
+	*nr_untouched = untouched(&given);
+	for (unsigned i = 0; i < nr_ranges; i++)
+		*nr_untouched += untouched(&ranges[i]);
 	return nr_bad;
 }

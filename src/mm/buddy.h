@@ -24,13 +24,18 @@ static inline unsigned log2_ceil(uint32_t n) { return n <= 1 ? 0 : log2_floor(n 
 
 /*
  * Lays the metadata out over the boot ranges; panics when there is no memory for it.
- * Returns the number of frames to hand out; *nr_reserved: taken by the metadata.
+ * Returns the number of frames to hand out; *nr_reserved: taken by the metadata; *nr_given_later: those
+ * that buddy_give() will bring.
  */
-uint32_t buddy_init(const struct boot_info *boot, uint32_t *nr_reserved);
+uint32_t buddy_init(const struct boot_info *boot, uint32_t *nr_reserved, uint32_t *nr_given_later);
+/* Adds [start, end), pages of boot->initrd_pages, to what is or will be under the lists: upwards, once. */
+void buddy_give(uint32_t start, uint32_t end);
 /* Brings the next untouched 4 MiB of memory, upwards, under the lists. False: there is none. */
 bool buddy_grow(void);
 /* Frame number up to which metadata stands. */
 uint32_t buddy_end(void);
+/* Number of frames the metadata has room for. */
+uint32_t buddy_span(void);
 
 /* Bit k: there is a free block of order k. */
 extern uint32_t buddy_orders;

@@ -4,6 +4,7 @@
  * Not locked: arming happens at boot or in tests, counting on one CPU.
  */
 #include "mm/frame.h"
+#include "mm/points.h"
 
 #define NEVER UINT64_MAX
 
@@ -22,6 +23,7 @@ bool fail_alloc_hit(void)
 {
 	if (!is_persistent)
 		fail_alloc_at_ = NEVER;
+	allocation_failed();
 	return true;
 }
 

@@ -13,8 +13,10 @@
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "mm/aspace.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/internal.h"
+#include "mm/points.h"
 
 #define WINDOW_MAX 64
 #define BULK_WINDOW 64
@@ -229,11 +231,15 @@ static void serve_file(struct fault *f)
 
 /* ---- copy-on-write ------------------------------------------------------- */
 
-/* Which pages of the window to serve, and frames for those that others use too. */
+/*
+ * Which pages of the window to serve, and frames for those that others use too. When
+ * memory is short: those up to the first that lacks a frame.
+ */
 static int plan_cow(struct fault *f)
 {
 	unsigned nr_copies = 0;
 	struct pt_entry e;
+	int err;
 
 	for (; f->nr < f->window; f->nr++) {
 		uint64_t va = f->va + f->nr * PAGE_SIZE;
@@ -243,7 +249,12 @@ static int plan_cow(struct fault *f)
 		if (f->is_shared_path || frame_refs(e.pfn) != 1)
 			f->frame_va[nr_copies++] = va;
 	}
-	return nr_copies == 0 ? 0 : plan_frames(f, nr_copies);
+	if (nr_copies == 0)
+		return 0;
+	err = plan_frames(f, nr_copies);
+	if (f->nr_frames < nr_copies)
+		f->nr = (unsigned)((f->frame_va[f->nr_frames] - f->va) >> PAGE_SHIFT);
+	return f->nr != 0 ? 0 : err;
 }
 
 /* One page whose table is private; copy: a frame for it if others use the old one too, else none. */
@@ -254,6 +265,8 @@ static void cow_page(struct fault *f, uint64_t va, pfn_t copy)
 	f->ops->lookup(f->pt, va, &e);
 	if (prot_has(e.prot, PROT_BIT_W)) { /* only a table stood in the way */
 		f->ops->set_prot(f->pt, va, e.prot, va == f->va ? new_attrs(f) : PT_USER);
+		if (!pfn_is_none(copy)) /* the kernel has it pinned, nobody else uses it */
+			frame_put(copy);
 	} else if (pfn_is_none(copy)) {
 		frame_set_kind(e.pfn, FRAME_ANON); /* a file's page may have left the cache */
 		f->ops->set_prot(f->pt, va, f->prot, new_attrs(f));
@@ -273,10 +286,8 @@ static void serve_cow(struct fault *f)
 
 	for (f->nr = 0; f->nr < nr; f->nr++) {
 		uint64_t va = f->va + f->nr * PAGE_SIZE;
-		bool is_copy = f->is_shared_path || (used < f->nr_frames && f->frame_va[used] == va);
+		bool is_copy = used < f->nr_frames && f->frame_va[used] == va;
 
-		if (is_copy && used == f->nr_frames)
-			break; /* memory ran out within the window */
 		cow_page(f, va, is_copy ? f->frame[used++] : PFN_NONE);
 	}
 	ASSERT(used == f->nr_frames);
@@ -300,16 +311,19 @@ static int plan_growth(struct fault *f, const struct vma *stack)
 {
 	const struct vma *below = vma_find_before(&f->as->vmas, f->va);
 
-	if (!(stack->flags & VMA_GROWSDOWN) || (f->flags & FAULT_NO_GROW) || f->va < ARCH_USER_MIN ||
-	    stack->end - f->va > f->as->stack_limit_bytes)
+	if (f->va < ARCH_USER_MIN || stack->end - f->va > f->as->stack_limit_bytes)
 		return -EFAULT;
 	if (below != NULL && below->prot.raw != 0 && !(below->flags & VMA_GROWSDOWN) &&
 	    f->va - below->end < STACK_GUARD_PAGES * PAGE_SIZE)
 		return -EFAULT;
 	if (!aspace_may_expand(f->as, (stack->start - f->va) >> PAGE_SHIFT, false))
 		return -EFAULT;
-	if (vma_reserve(&f->as->vmas, 1) != 0)
+	if ((stack->flags & VMA_ACCOUNT) && commit_charge(f->as, (stack->start - f->va) >> PAGE_SHIFT) != 0)
+		return -EFAULT;
+	if (vma_reserve(&f->as->vmas, 1) != 0) {
+		commit_settle(f->as);
 		return -ENOMEM;
+	}
 	f->vma = *stack;
 	f->vma.start = f->va;
 	f->vma.end = f->grown_end = stack->start;
@@ -329,7 +343,7 @@ static int fault_find_vma(struct fault *f)
 		is_allowed = !(v->flags & VMA_SHARED) || (v->flags & VMA_MAYWRITE);
 	else
 		is_allowed = prot_has(f->prot, f->access);
-	if (v->start > f->va && !(v->flags & VMA_GROWSDOWN))
+	if (v->start > f->va && (!(v->flags & VMA_GROWSDOWN) || (f->flags & FAULT_NO_GROW)))
 		return -EFAULT;
 	if (!is_allowed)
 		return -EACCES;
@@ -365,6 +379,8 @@ static int fault_plan(struct fault *f, void (**serve)(struct fault *f))
 	if (!f->ops->lookup(f->pt, f->va, &e)) {
 		*serve = f->vma.file != NULL ? serve_file : serve_zero;
 		err = f->vma.file != NULL ? plan_file(f) : plan_zero(f);
+		if (err == -ENOSPC) /* no room in a file of memory: as on Linux, SIGBUS */
+			err = -EIO;
 	} else if (!wants_write(f)) {
 		err = -EACCES;
 	} else if (e.shared) {
@@ -388,8 +404,10 @@ static int fault_serve(struct fault *f)
 
 	if (err == 0 && f->grown_end != 0)
 		vma_insert(&f->as->vmas, &f->vma);
-	if (f->grown_end != 0)
+	if (f->grown_end != 0) {
 		vma_unreserve(&f->as->vmas);
+		commit_settle(f->as);
+	}
 	if (err != 0)
 		return err;
 	/* point of no return */
@@ -437,6 +455,7 @@ int aspace_fault(struct aspace *as, uaddr_t addr, unsigned access)
 
 	mutex_lock(&as->lock);
 	aspace_stats.nr_faults++;
+	fault_point(as, addr.raw, access);
 	err = aspace_fault_locked(as, addr.raw, access);
 	if (aspace_stats.nr_spurious != nr_spurious) {
 		/* A stale translation, stricter than the tables, may linger: on to the next walk. */
@@ -444,7 +463,7 @@ int aspace_fault(struct aspace *as, uaddr_t addr, unsigned access)
 	}
 	as->nr_minor_faults += err == 0;
 	mutex_unlock(&as->lock);
-	mm_audit_point("fault");
+	memory_point("fault", as, addr.raw);
 	return err;
 }
 

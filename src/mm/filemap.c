@@ -11,9 +11,11 @@
 #include "abi/errno.h"
 #include "lib/assert.h"
 #include "lib/string.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/internal.h"
 #include "mm/kmalloc.h"
+#include "user_abi.h"
 
 #define NODE_BITS 6
 #define NODE_SLOTS (1u << NODE_BITS)
@@ -28,6 +30,11 @@ struct map_node {
 };
 
 struct list filemap_all = LIST_INIT(filemap_all);
+
+/* The cache is the file. */
+static bool is_memory(const struct filemap *map) { return map->ops->read_pages == NULL; }
+
+static bool commits_each_page(const struct filemap *map) { return is_memory(map) && map->nr_promised == 0; }
 
 static inline pfn_t entry_pfn(uint64_t entry) { return (pfn_t){(uint32_t)entry}; }
 
@@ -141,6 +148,8 @@ static void entry_drop(struct filemap *map, uint64_t index, uint64_t *entry, voi
 	if (*entry & ENTRY_DIRTY)
 		map->nr_dirty--;
 	map->nr_pages--;
+	if (commits_each_page(map))
+		commit_uncharge_file(1);
 	frame_put(entry_pfn(*entry));
 	*entry = 0;
 }
@@ -168,6 +177,22 @@ void filemap_destroy(struct filemap *map)
 	map->tree = 0;
 	map->height = 0;
 	list_remove(&map->all);
+	commit_uncharge_file(map->nr_promised);
+}
+
+int filemap_promise(struct filemap *map, uint64_t nr_pages)
+{
+	int err = commit_charge_file(nr_pages);
+
+	ASSERT(is_memory(map) && map->nr_pages == 0);
+	if (err == 0)
+		map->nr_promised = nr_pages;
+	return err;
+}
+
+uint64_t filemap_committed_pages(const struct filemap *map)
+{
+	return commits_each_page(map) ? map->nr_pages : map->nr_promised;
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -193,10 +218,13 @@ pfn_t filemap_peek(struct filemap *map, uint64_t index)
 static int map_insert(struct filemap *map, uint64_t index, pfn_t pfn)
 {
 	uint64_t *entry = tree_make(map, index);
+	int err = entry == NULL ? -ENOMEM : 0;
 
-	if (entry == NULL || *entry != 0) {
+	if (entry != NULL && *entry == 0 && commits_each_page(map) && commit_charge_file(1) != 0)
+		err = -ENOSPC;
+	if (err != 0 || *entry != 0) {
 		frame_put(pfn);
-		return entry == NULL ? -ENOMEM : 0;
+		return err;
 	}
 	*entry = pfn.raw;
 	map->nr_pages++;
@@ -285,7 +313,7 @@ static int fill_page(struct filemap *map, uint64_t index)
 {
 	uint64_t nr_file = (map->size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
-	if (map->ops->read_pages != NULL && index < nr_file)
+	if (!is_memory(map) && index < nr_file)
 		return fill_from_store(map, index);
 	return fill_zero(map, index);
 }
@@ -311,6 +339,8 @@ int filemap_get_page(struct filemap *map, uint64_t index, bool for_write, pfn_t 
 	if (for_write)
 		entry_mark_dirty(map, entry);
 	*out = entry_pfn(*entry);
+	if (ABI_CODE_NEEDS_SYNC && for_write)
+		frame_set_code_synced(*out, false);
 	frame_get(*out);
 	return 0;
 }
@@ -336,7 +366,7 @@ int64_t filemap_read(struct filemap *map, uint64_t offset, void *buf, size_t siz
 		pfn_t pfn;
 
 		n = MIN(n, map->size_bytes - at);
-		if (map->ops->read_pages == NULL && !filemap_is_cached(map, at >> PAGE_SHIFT)) {
+		if (is_memory(map) && !filemap_is_cached(map, at >> PAGE_SHIFT)) {
 			memset((char *)buf + done, 0, n); /* a hole stays one */
 			done += n;
 			continue;
@@ -424,7 +454,7 @@ static size_t filemap_shrink(void)
 	size_t nr = 0;
 
 	LIST_FOR_EACH (map, &filemap_all, all)
-		if (map->ops->read_pages != NULL && map->nr_pages != 0)
+		if (!is_memory(map) && map->nr_pages != 0)
 			tree_walk(map, 0, UINT64_MAX, shrink_entry, &nr);
 	return nr;
 }
@@ -442,7 +472,7 @@ void filemap_count(uint64_t *nr_cached, uint64_t *nr_memory)
 	*nr_cached = 0;
 	*nr_memory = 0;
 	LIST_FOR_EACH (map, &filemap_all, all)
-		*(map->ops->read_pages != NULL ? nr_cached : nr_memory) += map->nr_pages;
+		*(is_memory(map) ? nr_memory : nr_cached) += map->nr_pages;
 }
 
 /* ---- for truncate and the audit ------------------------------------------ */

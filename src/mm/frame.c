@@ -20,7 +20,9 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
+#include "mm/frame_trace.h"
 #include "mm/memtools.h"
+#include "mm/points.h"
 #include "sched/lock.h"
 
 #ifdef LEVITATE_DEBUG
@@ -154,16 +156,22 @@ pfn_t frame_alloc_order_unchecked(enum frame_kind kind, unsigned order)
 	n = order_take(order);
 	if (__builtin_expect(n == 0, 0)) {
 		spin_unlock(&lock);
-		if (frame_shrink_all() == 0)
+		if (frame_shrink_all() == 0) {
+			allocation_failed();
 			return PFN_NONE;
+		}
 		spin_lock(&lock);
 		n = order_take(order);
 	}
 	if (n != 0)
 		run_commit(n, kind, order);
+	else
+		allocation_failed();
 	spin_unlock(&lock);
-	if (n != 0)
-		memtools_frame_alloc(frame_address(n), PAGE_SIZE << order);
+	if (n == 0)
+		return PFN_NONE;
+	memtools_frame_alloc(frame_address(n), PAGE_SIZE << order);
+	frame_trace_note((pfn_t){n}, 1u << order, FRAME_ALLOCATED);
 	return (pfn_t){n};
 }
 
@@ -238,8 +246,10 @@ unsigned frame_alloc_run(enum frame_kind kind, pfn_t *out, unsigned nr)
 		got = run_fill(kind, out, nr);
 		spin_unlock(&lock);
 	}
-	for (unsigned i = 0; i < got; i++)
+	for (unsigned i = 0; i < got; i++) {
 		memtools_frame_alloc(pfn_to_ptr(out[i]), PAGE_SIZE);
+		frame_trace_note(out[i], 1, FRAME_ALLOCATED);
+	}
 	return got;
 }
 
@@ -257,6 +267,7 @@ void frame_free(pfn_t pfn)
 	memset(pfn_to_ptr(pfn), POISON_BYTE, PAGE_SIZE << order);
 #endif
 	memtools_frame_free(pfn_to_ptr(pfn), PAGE_SIZE << order);
+	frame_trace_note(pfn, nr, FRAME_FREED);
 	spin_lock(&lock);
 	for (uint32_t i = 0; i < nr; i++)
 		m[i].info = frame_info(FRAME_FREE, 0);
@@ -279,8 +290,12 @@ void frame_refs_broken_(pfn_t pfn)
 	uint32_t *refs = &frame_meta_(pfn)->refs;
 	uint32_t now = __atomic_load_n(refs, __ATOMIC_RELAXED);
 
-	if (now <= 1 || now == UINT32_MAX)
+	if (now <= 1 || now == UINT32_MAX) {
+		memtools_frame_double_free(pfn_to_ptr(pfn));
+		frame_trace_print(pfn, FRAME_ALLOCATED, "  ");
+		frame_trace_print(pfn, FRAME_FREED, "  ");
 		panic("frame %#x: reference count used after it reached zero", pfn.raw);
+	}
 	__atomic_store_n(refs, FRAME_REFS_STICKY + FRAME_REFS_STICKY / 2, __ATOMIC_RELAXED);
 }
 
@@ -313,6 +328,8 @@ pfn_t frame_first(void) { return (pfn_t){frame_table_base_}; }
 
 uint32_t frame_span(void) { return buddy_end() - frame_table_base_; }
 
+uint32_t frame_span_max(void) { return buddy_span(); }
+
 void frame_get_stats(struct frame_stats *out)
 {
 	spin_lock(&lock);
@@ -322,6 +339,8 @@ void frame_get_stats(struct frame_stats *out)
 }
 
 uint64_t frame_nr_free(void) { return stats.nr_free; }
+
+uint64_t frame_nr_total(void) { return stats.nr_total; }
 
 void frame_register_shrinker(size_t (*shrink)(void))
 {
@@ -337,15 +356,29 @@ void frame_register_shrinker(size_t (*shrink)(void))
 
 void frame_init(const struct boot_info *boot)
 {
-	uint32_t nr_reserved;
+	uint32_t nr_reserved, nr_given_later;
 
 	lock = (struct spinlock)SPINLOCK_INIT;
 	is_shrinking = false;
 	front_head = front_count = 0;
 	nr_shrinkers = 0;
 	stats = (struct frame_stats){0};
-	stats.nr_total = stats.nr_free = buddy_init(boot, &nr_reserved);
-	stats.nr_kind[FRAME_RESERVED] = nr_reserved;
+	stats.nr_free = buddy_init(boot, &nr_reserved, &nr_given_later);
+	stats.nr_total = stats.nr_free + nr_given_later;
+	stats.nr_kind[FRAME_RESERVED] = nr_reserved + nr_given_later;
+}
+
+void frame_give(paddr_t start, paddr_t end)
+{
+	const uint32_t nr = (uint32_t)((end.raw - start.raw) >> PAGE_SHIFT);
+
+	if (nr == 0)
+		return;
+	spin_lock(&lock);
+	buddy_give(phys_to_pfn(start).raw, phys_to_pfn(end).raw);
+	stats.nr_kind[FRAME_RESERVED] -= nr;
+	stats.nr_free += nr;
+	spin_unlock(&lock);
 }
 
 /* ---- audit --------------------------------------------------------------------- */

@@ -76,6 +76,12 @@ extern uint32_t user_pins_total;
 #define PIN_BUCKETS 256
 uint32_t user_pins_in_bucket(unsigned bucket);
 static inline unsigned pin_bucket(pfn_t pfn) { return pfn.raw % PIN_BUCKETS; }
+/* Pins whose holder is known, in no order: NULL beyond the last. */
+struct user_pin {
+	pfn_t pfn;
+	int tid;
+};
+const struct user_pin *user_pin_get(unsigned index);
 
 /* ---- filemap.c ---- */
 
@@ -85,6 +91,8 @@ void filemap_subsystem_init(void);
 void filemap_mark_dirty(struct filemap *map, uint64_t index);
 /* Drops the cached pages [first, last], dirty or not; nothing maps them any more. */
 void filemap_drop_range(struct filemap *map, uint64_t first, uint64_t last);
+/* What the file adds to what is committed. */
+uint64_t filemap_committed_pages(const struct filemap *map);
 /* For the audit: calls fn for every cached page. */
 void filemap_visit(struct filemap *map, void (*fn)(uint64_t index, pfn_t pfn, void *arg), void *arg);
 

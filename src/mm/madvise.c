@@ -11,6 +11,7 @@
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/internal.h"
+#include "mm/points.h"
 
 /* Start and end of the range in whole pages; -EINVAL. *end == start: nothing to do. */
 static int range_check(const struct aspace *as, uint64_t start, uint64_t length_bytes, uint64_t *end)
@@ -94,13 +95,24 @@ static int advise_free(struct aspace *as, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* What madvise(2) says of a fault that was refused. */
+static int populate_error(int fault_error)
+{
+	switch (fault_error) {
+	case -EFAULT: return -ENOMEM; /* not mapped */
+	case -EACCES: return -EINVAL;
+	case -EIO: return -EFAULT;
+	default: return fault_error;
+	}
+}
+
 static int advise_populate(struct aspace *as, uint64_t start, uint64_t end, unsigned access)
 {
 	for (uint64_t va = start; va < end; va += PAGE_SIZE) {
 		int err = aspace_fault_locked(as, va, access | FAULT_NO_GROW | FAULT_BULK);
 
 		if (err != 0)
-			return err == -EACCES ? -EINVAL : err == -EIO ? -EFAULT : err;
+			return populate_error(err);
 	}
 	return 0;
 }
@@ -178,7 +190,7 @@ int aspace_madvise(struct aspace *as, uint64_t addr, uint64_t length_bytes, int 
 	has_holes = range_has_holes(as, addr, end);
 	err = madvise_locked(as, addr, end, advice);
 	mutex_unlock(&as->lock);
-	mm_audit_point("madvise");
+	memory_point("madvise", as, addr);
 	return err == 0 && has_holes ? -ENOMEM : err;
 }
 

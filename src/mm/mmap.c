@@ -10,8 +10,10 @@
 #include "fs/vfs.h"
 #include "lib/assert.h"
 #include "mm/aspace.h"
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/internal.h"
+#include "mm/points.h"
 
 #define STACK_GUARD_BYTES (STACK_GUARD_PAGES * PAGE_SIZE)
 
@@ -44,6 +46,7 @@ static uint64_t stack_gap_above(const struct aspace *as, uint64_t end)
 uint64_t aspace_find_free(const struct aspace *as, uint64_t length, uint64_t align, uint64_t high)
 {
 	uint64_t need = length + align - PAGE_SIZE, start, low = high;
+	const struct vma *below;
 
 	if (need < length)
 		return UINT64_MAX;
@@ -54,6 +57,9 @@ uint64_t aspace_find_free(const struct aspace *as, uint64_t length, uint64_t ali
 		high = stack_gap_above(as, start + need);
 		if (high == UINT64_MAX)
 			return (start + align - 1) & ~(align - 1);
+		below = vma_find_before(&as->vmas, start);
+		if (below != NULL) /* the guard gap may reach down over others: below these is room again */
+			high = MAX(high, below->end);
 	}
 	/* Nothing below: bottom-up above. */
 	for (;;) {
@@ -112,6 +118,16 @@ static uint32_t may_flags(const struct file *file, bool is_shared)
 	if (!is_shared || mode == O_RDWR)
 		may |= VMA_MAYWRITE;
 	return may;
+}
+
+/* Who asks for no reservation gets none, unless nothing may be promised twice (proc(5)). */
+static uint32_t reserve_flags(const struct mmap_args *args)
+{
+	bool is_shared = (args->flags & MAP_TYPE) != MAP_PRIVATE;
+
+	if ((args->flags & MAP_NORESERVE) && commit_settings.mode != OVERCOMMIT_NEVER)
+		return VMA_NORESERVE;
+	return !is_shared && (args->prot & PROT_WRITE) ? VMA_ACCOUNT : 0;
 }
 
 static int mmap_check(const struct aspace *as, const struct mmap_args *args, uint64_t length)
@@ -182,7 +198,18 @@ static int mmap_file(const struct mmap_args *args, uint64_t length, struct file 
 			return err;
 		*file = NULL; /* /dev/zero: as anonymous memory */
 	}
-	return is_shared ? shmem_file_create(length, file) : 0;
+	if (!is_shared)
+		return 0;
+	return reserve_flags(args) & VMA_NORESERVE ? shmem_file_create(length, file)
+						   : shmem_file_create_reserved(length, file);
+}
+
+/* What vma will take beyond what it replaces. */
+static int charge_vma(struct aspace *as, const struct vma *vma)
+{
+	uint64_t more = vma_accounted_pages(vma);
+
+	return more == 0 ? 0 : commit_charge(as, more - MIN(more, commit_pages_in(as, vma->start, vma->end)));
 }
 
 /* Reserves for and replaces whatever [start, start + length) holds by `vma`. */
@@ -195,7 +222,9 @@ static int mmap_commit(struct aspace *as, const struct vma *vma)
 
 	if (!aspace_may_expand(as, ((vma->end - vma->start) >> PAGE_SHIFT) - nr_old, is_data))
 		return -ENOMEM;
-	err = vma_reserve(&as->vmas, 2);
+	err = charge_vma(as, vma);
+	if (err == 0)
+		err = vma_reserve(&as->vmas, 2);
 	if (err != 0)
 		return err;
 	if (nr_old != 0) {
@@ -241,7 +270,7 @@ static int64_t mmap_locked(struct aspace *as, const struct mmap_args *args)
 	vma.flags = may_flags(args->file, is_shared) | (is_shared ? VMA_SHARED : 0) |
 		    (args->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0) |
 		    (args->flags & MAP_LOCKED ? VMA_LOCKED : 0) |
-		    (args->flags & MAP_NORESERVE ? VMA_NORESERVE : 0);
+		    reserve_flags(args);
 	err = mmap_commit(as, &vma);
 	if (vma.file != NULL)
 		file_put(vma.file);
@@ -258,8 +287,9 @@ int64_t aspace_mmap(struct aspace *as, const struct mmap_args *args)
 
 	mutex_lock(&as->lock);
 	result = mmap_locked(as, args);
+	commit_settle(as);
 	mutex_unlock(&as->lock);
-	mm_audit_point("mmap");
+	memory_point("mmap", as, result > 0 ? (uint64_t)result : 0);
 	return result;
 }
 
@@ -296,20 +326,42 @@ int aspace_munmap(struct aspace *as, uint64_t addr, uint64_t length_bytes)
 		return -EINVAL;
 	mutex_lock(&as->lock);
 	err = munmap_locked(as, addr, addr + length);
+	commit_settle(as);
 	mutex_unlock(&as->lock);
-	mm_audit_point("munmap");
+	memory_point("munmap", as, addr);
 	return err;
 }
 
 /* ---- mprotect ------------------------------------------------------------ */
 
-static void update_prot(struct vma *vma, void *arg) { vma->prot = *(const prot_t *)arg; }
+/* A private mapping counts against the commit limit once it may be written, and from then on. */
+static bool becomes_accounted(const struct vma *vma, prot_t prot)
+{
+	return prot_has(prot, PROT_BIT_W) && !prot_has(vma->prot, PROT_BIT_W) &&
+	       !(vma->flags & (VMA_ACCOUNT | VMA_SHARED | VMA_NORESERVE));
+}
+
+static void update_prot(struct vma *vma, void *arg)
+{
+	prot_t prot = *(const prot_t *)arg;
+
+	if (becomes_accounted(vma, prot))
+		vma->flags |= VMA_ACCOUNT;
+	vma->prot = prot;
+}
+
+/* What mprotect needs. */
+struct mprotect_cost {
+	uint64_t nr_tables;
+	uint64_t nr_committed; /* pages */
+};
 
 /*
  * Is all of it mapped and may it have these rights? If not, *end becomes where that ends: up to
- * there Linux changes it all the same. Adds up what the page table needs.
+ * there Linux changes it all the same. Adds up what it needs.
  */
-static int mprotect_check(struct aspace *as, uint64_t start, uint64_t *end, prot_t prot, uint64_t *cost)
+static int mprotect_check(struct aspace *as, uint64_t start, uint64_t *end, prot_t prot,
+			  struct mprotect_cost *cost)
 {
 	uint64_t at = start;
 
@@ -329,7 +381,10 @@ static int mprotect_check(struct aspace *as, uint64_t start, uint64_t *end, prot
 		}
 		changed = *v;
 		changed.prot = prot;
-		*cost += as->pt.ops->protect_cost(&as->pt, at, MIN(*end, v->end), vma_page_prot(&changed));
+		cost->nr_tables +=
+			as->pt.ops->protect_cost(&as->pt, at, MIN(*end, v->end), vma_page_prot(&changed));
+		if (becomes_accounted(v, prot))
+			cost->nr_committed += (MIN(*end, v->end) - at) >> PAGE_SHIFT;
 		at = v->end;
 	}
 	return 0;
@@ -359,7 +414,7 @@ static int mprotect_locked(struct aspace *as, uint64_t start, uint64_t end, uint
 	struct pt_reserve reserve = {PFN_NONE, 0};
 	const struct vma *v = vma_find(&as->vmas, start);
 	prot_t rights = prot_make(prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
-	uint64_t cost = 0;
+	struct mprotect_cost cost = {0};
 	int refused, err;
 
 	if (prot & PROT_GROWSDOWN) {
@@ -372,10 +427,12 @@ static int mprotect_locked(struct aspace *as, uint64_t start, uint64_t end, uint
 	refused = mprotect_check(as, start, &end, rights, &cost);
 	if (start == end)
 		return refused;
-	err = vma_reserve_range(&as->vmas, start, end, 0);
+	err = commit_charge(as, cost.nr_committed);
+	if (err == 0)
+		err = vma_reserve_range(&as->vmas, start, end, 0);
 	if (err != 0)
 		return err;
-	err = pt_reserve_fill(&reserve, cost);
+	err = pt_reserve_fill(&reserve, cost.nr_tables);
 	if (err == 0) {
 		/* point of no return */
 		mprotect_commit(as, start, end, rights, &reserve);
@@ -401,8 +458,9 @@ int aspace_mprotect(struct aspace *as, uint64_t addr, uint64_t length_bytes, uin
 		return -ENOMEM;
 	mutex_lock(&as->lock);
 	err = mprotect_locked(as, addr, addr + length, prot);
+	commit_settle(as);
 	mutex_unlock(&as->lock);
-	mm_audit_point("mprotect");
+	memory_point("mprotect", as, addr);
 	return err;
 }
 
@@ -415,7 +473,7 @@ static int brk_grow(struct aspace *as, uint64_t old, uint64_t new)
 		.start = old,
 		.end = new,
 		.page_index = old >> PAGE_SHIFT,
-		.flags = VMA_HEAP | VMA_MAYREAD | VMA_MAYWRITE | VMA_MAYEXEC,
+		.flags = VMA_HEAP | VMA_ACCOUNT | VMA_MAYREAD | VMA_MAYWRITE | VMA_MAYEXEC,
 		.prot = prot_make(PROT_BIT_R | PROT_BIT_W),
 	};
 
@@ -445,8 +503,9 @@ uint64_t aspace_brk(struct aspace *as, uint64_t brk)
 	mutex_lock(&as->lock);
 	if (brk_locked(as, brk) == 0)
 		as->brk = brk;
+	commit_settle(as);
 	result = as->brk;
 	mutex_unlock(&as->lock);
-	mm_audit_point("brk");
+	memory_point("brk", as, result);
 	return result;
 }

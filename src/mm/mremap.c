@@ -9,7 +9,9 @@
 #include "fs/vfs.h"
 #include "lib/assert.h"
 #include "mm/aspace.h"
+#include "mm/commit.h"
 #include "mm/internal.h"
+#include "mm/points.h"
 
 /* One request, checked; lengths are whole pages. */
 struct remap {
@@ -126,18 +128,17 @@ static int64_t remap_move(struct remap *m)
 static int64_t remap_duplicate(struct remap *m)
 {
 	struct vma copy = m->vma;
-	int err;
+	int err = remap_reserve(m, true);
 
-	if (!(m->vma.flags & VMA_SHARED))
-		return -EINVAL;
-	err = remap_reserve(m, true);
 	if (err != 0)
 		return err;
+	file_get(copy.file); /* the new range may lie over the old mapping */
 	remap_clear(m, m->new, m->new + m->new_len);
 	copy.start = m->new;
 	copy.end = m->new + m->new_len;
 	copy.page_index = vma_index(&m->vma, m->old);
 	vma_insert(&m->as->vmas, &copy);
+	file_put(copy.file);
 	remap_release(m);
 	return (int64_t)m->new;
 }
@@ -167,6 +168,14 @@ static int remap_check_fixed(const struct remap *m)
 	return m->new < m->old + m->old_len && m->old < m->new + m->new_len ? -EINVAL : 0;
 }
 
+/* Of nr_pages more, those beyond what a mapping in the way gives back. */
+static uint64_t remap_committed(const struct remap *m, uint64_t nr_pages)
+{
+	uint64_t nr_back = m->flags & MREMAP_FIXED ? commit_pages_in(m->as, m->new, m->new + m->new_len) : 0;
+
+	return nr_pages - MIN(nr_pages, nr_back);
+}
+
 static int64_t mremap_locked(struct remap *m)
 {
 	const struct vma *v = vma_find(&m->as->vmas, m->old);
@@ -178,6 +187,8 @@ static int64_t mremap_locked(struct remap *m)
 		return err;
 	if (v == NULL || m->old_len > v->end - m->old)
 		return -EFAULT;
+	if (m->old_len == 0 && !(v->flags & VMA_SHARED))
+		return -EINVAL;
 	m->vma = *v;
 	if (!is_fixed && !is_dontunmap(m) && m->old_len != 0) {
 		if (m->new_len == m->old_len)
@@ -189,6 +200,9 @@ static int64_t mremap_locked(struct remap *m)
 	is_data = prot_has(v->prot, PROT_BIT_W) && !(v->flags & (VMA_SHARED | VMA_GROWSDOWN));
 	if (more != 0 && !aspace_may_expand(m->as, more >> PAGE_SHIFT, is_data))
 		return -ENOMEM;
+	err = m->vma.flags & VMA_ACCOUNT ? commit_charge(m->as, remap_committed(m, more >> PAGE_SHIFT)) : 0;
+	if (err != 0)
+		return err;
 	if (!is_fixed && !is_dontunmap(m) && m->old_len != 0 && can_grow_in_place(m))
 		return remap_grow(m);
 	if (!(m->flags & MREMAP_MAYMOVE))
@@ -221,7 +235,8 @@ int64_t aspace_mremap(struct aspace *as, uint64_t old_addr, uint64_t old_len, ui
 		return -EINVAL;
 	mutex_lock(&as->lock);
 	result = mremap_locked(&m);
+	commit_settle(as);
 	mutex_unlock(&as->lock);
-	mm_audit_point("mremap");
+	memory_point("mremap", as, old_addr);
 	return result;
 }

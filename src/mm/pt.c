@@ -16,6 +16,7 @@
 #include "mm/frame.h"
 #include "mm/internal.h"
 #include "mm/pt.h"
+#include "user_abi.h"
 
 #include PTE_CODEC_HEADER
 
@@ -37,6 +38,16 @@ static inline unsigned slot_index(uint64_t va, unsigned level)
 static inline pte_t *slot_at(pfn_t table, uint64_t va, unsigned level)
 {
 	return &table_slots(table)[slot_index(va, level)];
+}
+
+/* Where to look on for a slot in use, from slot i on: empty ones are passed over eight at a time. */
+static inline unsigned slot_skip_empty(const pte_t *s, unsigned i)
+{
+	while (i % 8 == 0 && i < TABLE_SLOTS &&
+	       (s[i].raw | s[i + 1].raw | s[i + 2].raw | s[i + 3].raw | s[i + 4].raw | s[i + 5].raw | s[i + 6].raw |
+		s[i + 7].raw) == 0)
+		i += 8;
+	return i;
 }
 
 static inline pte_t slot_load(const pte_t *s) { return (pte_t){__atomic_load_n(&s->raw, __ATOMIC_RELAXED)}; }
@@ -67,6 +78,16 @@ static inline void slot_add_attrs(pte_t *s, unsigned attrs)
 		n = pte_make_page(pte_phys(e), pte_prot(e), pte_attrs(e) | attrs);
 	} while (!__atomic_compare_exchange_n(&s->raw, &e.raw, n.raw, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
+}
+
+/* A page entry for a frame that may have been no code before. */
+static inline pte_t page_entry(pfn_t pfn, prot_t prot, unsigned attrs)
+{
+	if (ABI_CODE_NEEDS_SYNC && prot_has(prot, PROT_BIT_X) && !frame_code_is_synced(pfn)) {
+		arch_code_sync(pfn);
+		frame_set_code_synced(pfn, true);
+	}
+	return pte_make_page(pfn_to_phys(pfn), prot, attrs);
 }
 
 static inline bool pte_is_shared(pte_t e) { return (pte_attrs(e) & PT_SHARED) != 0; }
@@ -102,12 +123,15 @@ static pfn_t table_alloc(void) { return table_init(frame_alloc(FRAME_TABLE)); }
 static void node_drop(pfn_t x, unsigned level)
 {
 	const pte_t *s = table_slots(x);
+	const unsigned nr_slots = level != 0 ? level_slots(level) : 0;
 	uint32_t left;
 
+	pt_stats.nr_drops++;
 	if (!frame_unref(x))
 		return;
 	left = level != 0 ? frame_table_pages(x) : 0;
-	for (unsigned i = 0; left != 0 && i < level_slots(level); i++) {
+	pt_stats.nr_drops += level == 1 ? left : 0;
+	for (unsigned i = 0; left != 0 && (i = slot_skip_empty(s, i)) < nr_slots; i++) {
 		pfn_t child;
 
 		if (pte_is_absent(s[i]))
@@ -270,26 +294,39 @@ static void slot_replace(struct pt_gather *g, pte_t *s, pte_t e, uint64_t va)
 	slot_store(s, e);
 }
 
-/* Fills the fresh table n with what x has: every target gets one more reference, no one may write. */
+/* Pages beneath a used slot of a table of that level. */
+static inline uint32_t slot_pages(pte_t e, unsigned level)
+{
+	return level == 1 ? 1 : frame_table_pages(pte_pfn(e));
+}
+
+/*
+ * Fills the fresh table n with what x has: every target gets one more reference, no one may write.
+ * Stops when the pages that x counts are found, as node_drop() does.
+ */
 static void table_share_slots(pfn_t n, pfn_t x, unsigned level)
 {
 	pte_t *d = table_slots(n), *s = table_slots(x);
+	uint32_t left = frame_table_pages(x);
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < TABLE_SLOTS; i++) {
+	frame_table_set_pages(n, left);
+	pt_stats.nr_table_copies++;
+	for (; left != 0; i++) {
 		pte_t e = slot_load(&s[i]);
 
 		if (!pte_is_absent(e)) {
 			frame_get(pte_pfn(e));
+			left -= slot_pages(e, level);
 			if (pte_is_writable(e) && !(level == 1 && pte_is_shared(e))) {
 				slot_clear_write(&s[i]);
 				e = pte_without_write(e);
 			}
+			pt_stats.nr_entry_writes++;
 		}
 		d[i] = e;
 	}
-	frame_table_set_pages(n, frame_table_pages(x));
-	pt_stats.nr_entry_writes += frame_table_pages(x);
-	pt_stats.nr_table_copies++;
+	memset(&d[i], 0, (TABLE_SLOTS - i) * sizeof(pte_t));
 }
 
 /*
@@ -302,18 +339,13 @@ static void table_age(pfn_t t)
 	uint32_t left = frame_table_pages(t);
 
 	for (unsigned i = 0; left != 0; i++) {
-		pte_t e = slot_load(&s[i]);
-		unsigned attrs = pte_attrs(e);
+		pte_t e = slot_load(&s[i]), aged = pte_aged(e);
 
 		if (pte_is_absent(e))
 			continue;
 		left--;
-		if (!(attrs & PT_SHARED) && (attrs & (PT_ACCESSED | PT_DIRTY)))
-			__atomic_store_n(&s[i].raw,
-					 pte_make_page(pte_phys(e), pte_prot(e),
-						       attrs & ~(unsigned)(PT_ACCESSED | PT_DIRTY))
-						 .raw,
-					 __ATOMIC_RELAXED);
+		if (!pte_is_shared(e) && aged.raw != e.raw)
+			__atomic_store_n(&s[i].raw, aged.raw, __ATOMIC_RELAXED);
 	}
 }
 
@@ -482,7 +514,7 @@ static void pt_map(struct pt *pt, uint64_t va, const pfn_t *pfns, unsigned nr, p
 	s = slot_at(p.table[1], va, 1);
 	for (unsigned i = 0; i < nr; i++) {
 		ASSERT(pte_is_absent(slot_load(&s[i])));
-		slot_store(&s[i], pte_make_page(pfn_to_phys(pfns[i]), prot, attrs));
+		slot_store(&s[i], page_entry(pfns[i], prot, attrs));
 	}
 	path_add_pages(pt, &p, 1, nr);
 }
@@ -496,7 +528,7 @@ static void pt_replace(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsig
 	path_get(pt, va, &p);
 	s = slot_at(p.table[1], va, 1);
 	old = slot_load(s);
-	slot_replace(g, s, pte_make_page(pfn_to_phys(pfn), prot, attrs), va);
+	slot_replace(g, s, page_entry(pfn, prot, attrs), va);
 	pt_gather_flush(g, va, va + PAGE_SIZE);
 	pt_gather_drop(g, pte_pfn(old), 0);
 }
@@ -509,7 +541,7 @@ static void pt_set_prot(struct pt *pt, uint64_t va, prot_t prot, unsigned add_at
 	path_get(pt, va, &p);
 	s = slot_at(p.table[1], va, 1);
 	e = slot_load(s);
-	slot_store(s, pte_make_page(pte_phys(e), prot, pte_attrs(e) | add_attrs));
+	slot_store(s, page_entry(pte_pfn(e), prot, pte_attrs(e) | add_attrs));
 }
 
 static void pt_note_hot(struct pt *pt, uint64_t va)
@@ -567,6 +599,8 @@ static pte_t codec_page(paddr_t pa, prot_t prot, unsigned attrs) { return pte_ma
 
 static pte_t codec_without_write(pte_t e) { return pte_without_write(e); }
 
+static pte_t codec_aged(pte_t e) { return pte_aged(e); }
+
 static void codec_decode(pte_t e, struct pte_fields *out)
 {
 	*out = (struct pte_fields){.kind = PTE_ABSENT};
@@ -590,6 +624,7 @@ const struct pt_ops PT_OPS = {
 	.encode_table = codec_table,
 	.encode_page = codec_page,
 	.without_write = codec_without_write,
+	.aged = codec_aged,
 	.decode = codec_decode,
 	.create = pt_create,
 	.destroy = pt_destroy,

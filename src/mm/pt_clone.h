@@ -12,7 +12,7 @@
  *
  * Flushes: no processor caches a writable translation of a page that is not
  * marked accessed, so only pages that are writable and accessed are flushed
- * when they lose write permission.
+ * when they lose write permission; and something in each leaf table with a writable page.
  */
 
 /* Leaf tables looked through for writable pages, to flush no more than needed. */
@@ -29,13 +29,14 @@ static inline bool pte_may_be_cached_writable(pte_t e)
 static unsigned table_count_hot(pfn_t t, unsigned max)
 {
 	const pte_t *s = table_slots(t);
+	uint32_t left = frame_table_pages(t);
 	unsigned nr = 0;
 
-	for (unsigned i = 0; i < TABLE_SLOTS && nr <= max; i++) {
+	for (unsigned i = 0; left != 0 && nr <= max; i++) {
 		pte_t e = slot_load(&s[i]);
 
-		if (!pte_is_absent(e) && pte_is_hot(e))
-			nr++;
+		left -= !pte_is_absent(e);
+		nr += !pte_is_absent(e) && pte_is_hot(e);
 	}
 	return nr;
 }
@@ -70,10 +71,17 @@ static bool clone_is_hot(const struct pt_clone *c, uint64_t va, unsigned level)
 	return false;
 }
 
-/* Notes which translations beneath the table at va may grant write. */
+/*
+ * Notes which translations beneath the table at va may grant write. Processors cache tables too: one
+ * reached through some other page would let a page that is writable but cold be written to. One flush
+ * in its span makes them forget the way to it.
+ */
 static void clone_note_writable(struct pt_clone *c, pfn_t t, unsigned level, uint64_t va, unsigned *nr_scans)
 {
 	const pte_t *s = table_slots(t);
+	uint32_t left = frame_table_pages(t);
+	uint64_t cold = UINT64_MAX;
+	bool is_noted = false;
 
 	if (level == 1 ? *nr_scans >= CLONE_SCANS_MAX
 		       : frame_table_pages(t) > CLONE_SCANS_MAX * TABLE_SLOTS) {
@@ -81,16 +89,25 @@ static void clone_note_writable(struct pt_clone *c, pfn_t t, unsigned level, uin
 		return;
 	}
 	*nr_scans += level == 1;
-	for (unsigned i = 0; i < TABLE_SLOTS; i++, va += slot_span(level)) {
+	for (unsigned i = 0; left != 0; i++, va += slot_span(level)) {
 		pte_t e = slot_load(&s[i]);
 
-		if (pte_is_absent(e) || !pte_is_writable(e))
+		if (pte_is_absent(e))
 			continue;
-		if (level == 1 && pte_may_be_cached_writable(e))
-			pt_ranges_add(&c->flush, va, va + PAGE_SIZE);
-		else if (level > 1)
+		left -= slot_pages(e, level);
+		if (!pte_is_writable(e))
+			continue;
+		if (level > 1) {
 			clone_note_writable(c, pte_pfn(e), level - 1, va, nr_scans);
+		} else if (pte_may_be_cached_writable(e)) {
+			pt_ranges_add(&c->flush, va, va + PAGE_SIZE);
+			is_noted = true;
+		} else {
+			cold = va;
+		}
 	}
+	if (cold != UINT64_MAX && !is_noted)
+		pt_ranges_add(&c->flush, cold, cold + PAGE_SIZE);
 }
 
 static int clone_copy_page(struct pt_clone *c, pte_t *d, pte_t e, uint64_t va)
@@ -100,7 +117,7 @@ static int clone_copy_page(struct pt_clone *c, pte_t *d, pte_t e, uint64_t va)
 	if (pfn_is_none(n))
 		return -ENOMEM;
 	memcpy(pfn_to_ptr(n), pfn_to_ptr(pte_pfn(e)), PAGE_SIZE);
-	*d = pte_make_page(pfn_to_phys(n), pte_prot(e), pte_attrs(e));
+	*d = page_entry(n, pte_prot(e), pte_attrs(e));
 	pt_stats.nr_page_copies++;
 	return 0;
 }
@@ -121,35 +138,38 @@ static int clone_leaf(struct pt_clone *c, pfn_t n, pfn_t x, uint64_t va, bool wr
 	pte_t *d = table_slots(n), *s = table_slots(x);
 	bool may_copy = c->copy_all || c->has_pins, is_hot = writable && clone_is_hot(c, va, 2);
 	uint32_t left = frame_table_pages(x);
-	unsigned i = 0;
 	int err = 0;
 
 	pt_stats.nr_entry_writes += left;
 	frame_table_set_pages(n, left);
-	for (; left != 0; i++, va += PAGE_SIZE) {
-		pte_t e = slot_load(&s[i]);
+	memset(d, 0, PAGE_SIZE);
+	for (unsigned i = 0; left != 0; i++) {
+		uint64_t page;
+		pte_t e;
 
-		d[i] = e;
+		i = slot_skip_empty(s, i);
+		e = slot_load(&s[i]);
+		page = va + i * PAGE_SIZE;
 		if (pte_is_absent(e))
 			continue;
 		left--;
 		if ((may_copy || is_hot) && clone_wants_copy(c, e, is_hot)) {
-			err = clone_copy_page(c, &d[i], e, va);
+			err = clone_copy_page(c, &d[i], e, page);
 			if (err != 0)
 				break;
 			continue;
 		}
 		frame_get(pte_pfn(e));
+		d[i] = e;
 		if (!pte_is_private_writable(e))
 			continue;
 		slot_clear_write(&s[i]);
 		d[i] = pte_without_write(e);
 		if (writable && pte_may_be_cached_writable(e))
-			pt_ranges_add(&c->flush, va, va + PAGE_SIZE);
+			pt_ranges_add(&c->flush, page, page + PAGE_SIZE);
 	}
 	if (err != 0)
 		frame_table_set_pages(n, frame_table_pages(x) - left - 1);
-	memset(&d[i], 0, (TABLE_SLOTS - i) * sizeof(pte_t));
 	return err;
 }
 
@@ -193,14 +213,21 @@ static int clone_table(struct pt_clone *c, pfn_t n, pfn_t x, unsigned level, uin
 		       unsigned *nr_scans)
 {
 	pte_t *d = table_slots(n), *s = table_slots(x);
-	unsigned nr = level_slots(level);
+	uint32_t left = frame_table_pages(x);
 	int err = 0;
 
 	if (level != PTE_LEVELS)
 		memset(d, 0, PAGE_SIZE);
-	for (unsigned i = 0; i < nr && err == 0; i++, va += slot_span(level))
-		if (!pte_is_absent(slot_load(&s[i])))
-			err = clone_slot(c, &d[i], &s[i], level - 1, va, writable, nr_scans);
+	for (unsigned i = 0; left != 0 && err == 0; i++) {
+		pte_t e;
+
+		i = slot_skip_empty(s, i);
+		e = slot_load(&s[i]);
+		if (pte_is_absent(e))
+			continue;
+		left -= slot_pages(e, level);
+		err = clone_slot(c, &d[i], &s[i], level - 1, va + i * slot_span(level), writable, nr_scans);
+	}
 	frame_table_set_pages(n, frame_table_pages(x));
 	return err;
 }

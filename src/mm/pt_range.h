@@ -169,7 +169,9 @@ static void protect_page(const struct protect *p, pte_t *s, uint64_t va, bool ow
 	if (owned) {
 		bool adds_write = prot_has(new, PROT_BIT_W) && !prot_has(old, PROT_BIT_W);
 
-		slot_store(s, pte_make_page(pte_phys(e), new, pte_attrs(e) | (adds_write ? PT_DIRTY : 0)));
+		if (ABI_CODE_NEEDS_SYNC && !prot_has(old, PROT_BIT_X))
+			frame_set_code_synced(x, false); /* who knows what was written meanwhile */
+		slot_store(s, page_entry(x, new, pte_attrs(e) | (adds_write ? PT_DIRTY : 0)));
 	} else {
 		slot_clear_write(s);
 		pt_stats.nr_entry_writes++;
@@ -280,6 +282,7 @@ static void move_leaf_table(struct pt *pt, uint64_t from, uint64_t to, struct pt
 	}
 	path_add_pages(pt, &src, 2, -(int64_t)frame_table_pages(pte_pfn(e)));
 	path_add_pages(pt, &dst, 2, frame_table_pages(pte_pfn(e)));
+	path_prune(pt, from, g);
 	pt_stats.nr_slots_moved++;
 }
 

@@ -15,8 +15,10 @@
 
 #include "lib/assert.h"
 #include "lib/list.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/frame_trace.h"
 #include "mm/memtools.h"
 #include "sched/lock.h"
 
@@ -101,6 +103,7 @@ static struct slab *slab_create(struct kmem_cache *c)
 	if (pfn_is_none(pfn))
 		return NULL;
 	slab = pfn_to_ptr(pfn);
+	memtools_slab_create(slab, PAGE_SIZE << c->order);
 	*slab = (struct slab){.cache = c, .nr_free = c->nr_objects};
 	for (unsigned i = 0, left = c->nr_objects; left > 0; i++) {
 		unsigned n = MIN(left, 64u);
@@ -115,6 +118,7 @@ static struct slab *slab_create(struct kmem_cache *c)
 static void slab_destroy(struct slab *slab)
 {
 	slab->cache = NULL;
+	memtools_slab_destroy(slab, PAGE_SIZE << frame_order(ptr_to_pfn(slab)));
 	frame_put(ptr_to_pfn(slab));
 }
 
@@ -444,6 +448,58 @@ uint64_t kmalloc_nr_used(void)
 	for (unsigned i = 0; i < nr_caches; i++)
 		n += caches[i].nr_used;
 	return n;
+}
+
+/* ---- audit ---------------------------------------------------------------------------- */
+
+struct cache_recount {
+	uint64_t nr_used;
+	uint32_t nr_slabs, nr_empty;
+};
+
+/* Counts the slab; false: it contradicts itself. */
+static bool slab_recount(const struct slab *slab, struct cache_recount found[])
+{
+	const struct kmem_cache *c = slab->cache;
+	size_t i = (size_t)(c - caches);
+	unsigned nr_free = 0;
+
+	if (c < caches || i >= nr_caches || frame_order(ptr_to_pfn(slab)) != c->order)
+		return false;
+	for (unsigned w = 0; w < BITMAP_WORDS; w++)
+		nr_free += (unsigned)__builtin_popcountll(slab->free[w]);
+	found[i].nr_slabs++;
+	found[i].nr_used += c->nr_objects - nr_free;
+	found[i].nr_empty += nr_free == c->nr_objects;
+	return nr_free == slab->nr_free && nr_free <= c->nr_objects;
+}
+
+unsigned kmalloc_audit(void)
+{
+	struct cache_recount found[ARRAY_SIZE(caches)] = {0};
+	unsigned nr_bad = 0;
+
+	for (uint32_t n = frame_first().raw, end = n + frame_span(); n < end; n++) {
+		const pfn_t pfn = {n};
+
+		if (frame_kind(pfn) != FRAME_SLAB || frame_refs(pfn) == 0 || slab_recount(pfn_to_ptr(pfn), found))
+			continue;
+		nr_bad++;
+		kprintf("audit: heap: frame %#x: a slab of no cache, or its count of free objects is wrong\n", n);
+		frame_trace_print(pfn, FRAME_ALLOCATED, "audit:   ");
+	}
+	for (unsigned i = 0; i < nr_caches; i++) {
+		const struct kmem_cache *c = &caches[i];
+		const struct cache_recount *f = &found[i];
+
+		if (c->nr_used == f->nr_used && c->nr_slabs == f->nr_slabs && c->nr_empty == f->nr_empty)
+			continue;
+		nr_bad++;
+		kprintf("audit: heap: %s: counts %llu objects, %u slabs, %u of them empty; found %llu, %u, %u\n",
+			c->name, (unsigned long long)c->nr_used, c->nr_slabs, c->nr_empty,
+			(unsigned long long)f->nr_used, f->nr_slabs, f->nr_empty);
+	}
+	return nr_bad;
 }
 
 void kmalloc_init(void)

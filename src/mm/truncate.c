@@ -12,32 +12,64 @@
 #include "mm/frame.h"
 #include "mm/internal.h"
 
-/* Pages [first, last] of a file go; is_all: private copies of them too. */
+/*
+ * Pages [first, last] of a file go; is_all: private copies of them too. Twice over all address
+ * spaces: the first round only adds up the tables that will be needed, so that a failure comes
+ * before anything has gone.
+ */
 struct loss {
 	struct filemap *map;
 	uint64_t first, last;
 	bool is_all;
+	bool is_counting;
+	uint64_t cost;
+	struct pt_reserve reserve;
 };
 
+/* Enough in the reserve for this much? Who slept for a lock may find more shared than was counted. */
+static int need(struct loss *loss, uint64_t cost)
+{
+	return cost <= loss->reserve.nr ? 0 : pt_reserve_fill(&loss->reserve, cost - loss->reserve.nr);
+}
+
+static int lose_range(struct aspace *as, uint64_t start, uint64_t end, struct loss *loss)
+{
+	uint64_t cost = as->pt.ops->unmap_cost(&as->pt, start, end);
+	int err;
+
+	if (loss->is_counting) {
+		loss->cost += cost;
+		return 0;
+	}
+	err = need(loss, cost);
+	if (err == 0)
+		aspace_zap(as, start, end, &loss->reserve);
+	return err;
+}
+
 /* The cache's own pages in [start, end), not private copies. */
-static int zap_cached(struct aspace *as, uint64_t start, uint64_t end)
+static int lose_cached(struct aspace *as, uint64_t start, uint64_t end, struct loss *loss)
 {
 	struct pt_entry e;
-	uint64_t va = start;
+	uint64_t va = start, counted_end = start;
 
 	while ((va = as->pt.ops->next(&as->pt, va, end, &e)) != UINT64_MAX) {
-		if (frame_kind(e.pfn) == FRAME_CACHE) {
-			int err = aspace_zap_checked(as, va, va + PAGE_SIZE);
+		/* The first page of a leaf table pays for the others: it makes the way to them private. */
+		bool is_counted = loss->is_counting && va < counted_end;
+
+		if (frame_kind(e.pfn) == FRAME_CACHE && !is_counted) {
+			int err = lose_range(as, va, va + PAGE_SIZE, loss);
 
 			if (err != 0)
 				return err;
+			counted_end = va + as->pt.ops->leaf_room(va) * PAGE_SIZE;
 		}
 		va += PAGE_SIZE;
 	}
 	return 0;
 }
 
-static int lose_vma(struct aspace *as, const struct vma *v, const struct loss *loss)
+static int lose_vma(struct aspace *as, const struct vma *v, struct loss *loss)
 {
 	uint64_t nr = (v->end - v->start) >> PAGE_SHIFT, start, end;
 
@@ -48,12 +80,12 @@ static int lose_vma(struct aspace *as, const struct vma *v, const struct loss *l
 	end = loss->last >= v->page_index + nr - 1
 		      ? v->end
 		      : v->start + ((loss->last + 1 - v->page_index) << PAGE_SHIFT);
-	return loss->is_all ? aspace_zap_checked(as, start, end) : zap_cached(as, start, end);
+	return loss->is_all ? lose_range(as, start, end, loss) : lose_cached(as, start, end, loss);
 }
 
 static int lose_in_aspace(struct aspace *as, void *arg)
 {
-	const struct loss *loss = arg;
+	struct loss *loss = arg;
 	const struct vma *v;
 	int err = 0;
 
@@ -101,9 +133,20 @@ bool filemap_has_writers(struct filemap *map)
 	return map->was_mapped && for_each_aspace(find_writer, map) != 0;
 }
 
-static int unmap_everywhere(struct loss *loss)
+static int unmap_everywhere(struct filemap *map, uint64_t first, uint64_t last, bool is_all)
 {
-	return loss->map->was_mapped ? for_each_aspace(lose_in_aspace, loss) : 0;
+	struct loss loss = {map, first, last, is_all, true, 0, {PFN_NONE, 0}};
+	int err;
+
+	if (!map->was_mapped)
+		return 0;
+	(void)for_each_aspace(lose_in_aspace, &loss);
+	err = pt_reserve_fill(&loss.reserve, loss.cost);
+	loss.is_counting = false;
+	if (err == 0)
+		err = for_each_aspace(lose_in_aspace, &loss);
+	pt_reserve_release(&loss.reserve);
+	return err;
 }
 
 static void zero_cached(struct filemap *map, uint64_t offset, uint64_t size_bytes)
@@ -119,13 +162,12 @@ static void zero_cached(struct filemap *map, uint64_t offset, uint64_t size_byte
 int filemap_truncate(struct filemap *map, uint64_t size_bytes)
 {
 	uint64_t old = map->size_bytes, first = (size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	struct loss loss = {map, first, UINT64_MAX, true};
 	uint64_t edge = MIN(old, size_bytes);
 	int err;
 
 	map->size_bytes = size_bytes; /* no fault brings the pages back from here on */
 	if (size_bytes < old) {
-		err = unmap_everywhere(&loss);
+		err = unmap_everywhere(map, first, UINT64_MAX, true);
 		if (err != 0) {
 			map->size_bytes = old;
 			return err;
@@ -156,19 +198,14 @@ static int zero_part(struct filemap *map, uint64_t offset, uint64_t size_bytes)
 
 int filemap_punch(struct filemap *map, uint64_t offset, uint64_t size_bytes)
 {
-	uint64_t end = offset + size_bytes;
+	uint64_t end = offset + size_bytes, first = (offset + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	int err = 0;
 
-	if (map->ops->read_pages == NULL) {
-		struct loss loss = {map, (offset + PAGE_SIZE - 1) >> PAGE_SHIFT, (end >> PAGE_SHIFT) - 1,
-				    false};
-
-		if ((end >> PAGE_SHIFT) > loss.first) {
-			err = unmap_everywhere(&loss);
-			if (err != 0)
-				return err;
-			filemap_drop_range(map, loss.first, loss.last);
-		}
+	if (map->ops->read_pages == NULL && (end >> PAGE_SHIFT) > first) {
+		err = unmap_everywhere(map, first, (end >> PAGE_SHIFT) - 1, false);
+		if (err != 0)
+			return err;
+		filemap_drop_range(map, first, (end >> PAGE_SHIFT) - 1);
 	}
 	for (uint64_t at = offset; err == 0 && at < end;) {
 		uint64_t stop = MIN(end, page_round_down(at) + PAGE_SIZE);

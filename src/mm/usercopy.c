@@ -5,8 +5,8 @@
  *
  * Lock: the walk and the copy of one page happen without sleeping in between,
  * so the translation cannot change under them; as->lock is taken by the fault
- * handler only. Pins are counted in buckets by frame number: enough for fork
- * to know what is certainly not pinned, and for the audit.
+ * handler only. Pins are counted in buckets by frame number, which tells fork
+ * what is certainly not pinned; for the audit the first of them have a holder.
  */
 #include "mm/usercopy.h"
 
@@ -17,6 +17,8 @@
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/internal.h"
+#include "mm/memtools.h"
+#include "mm/points.h"
 #include "sched/task.h"
 
 /* A page may be stolen again (madvise in another thread) between fault and walk; not for ever. */
@@ -43,6 +45,14 @@ static inline bool range_is_user(const struct aspace *as, uint64_t addr, uint64_
 
 /* What is left of n within the page of addr. */
 static inline size_t page_part(uint64_t addr, size_t n) { return MIN(n, PAGE_SIZE - page_offset(addr)); }
+
+/* Kernel bytes become the user's: the tools look whether all of them were ever written. */
+static inline void user_write(char *to, const char *from, size_t n)
+{
+	memtools_check_defined(from, n);
+	memcpy(to, from, n);
+	memtools_mark_defined(to, n);
+}
 
 int copy_from_user_in(struct aspace *as, void *dst, uaddr_t src, size_t size_bytes)
 {
@@ -75,7 +85,7 @@ int copy_to_user_in(struct aspace *as, uaddr_t dst, const void *src, size_t size
 		if (to == NULL)
 			return -EFAULT;
 		n = page_part(dst.raw, size_bytes);
-		memcpy(to, from, n);
+		user_write(to, from, n);
 	}
 	return 0;
 }
@@ -124,10 +134,12 @@ int copy_to_user_forced(struct aspace *as, uaddr_t dst, const void *src, size_t 
 			break;
 		ASSERT(as->pt.ops->lookup(&as->pt, page_round_down(dst.raw), &e));
 		n = page_part(dst.raw, size_bytes);
-		memcpy((char *)pfn_to_ptr(e.pfn) + page_offset(dst.raw), from, n);
+		user_write((char *)pfn_to_ptr(e.pfn) + page_offset(dst.raw), from, n);
+		if (prot_has(e.prot, PROT_BIT_X))
+			arch_code_sync(e.pfn);
 	}
 	mutex_unlock(&as->lock);
-	mm_audit_point("copy_to_user_forced");
+	memory_point("copy_to_user_forced", as, dst.raw);
 	return err == 0 ? 0 : -EFAULT;
 }
 
@@ -163,12 +175,40 @@ int64_t strncpy_from_user(char *dst, uaddr_t src, size_t size_bytes)
 
 /* ---- pins ---------------------------------------------------------------- */
 
+/* Pins beyond these have no holder's name. */
+#define NAMED_PINS_MAX 64u
+
 uint32_t user_pins_total;
 static uint32_t pins[PIN_BUCKETS];
+static struct user_pin named_pins[NAMED_PINS_MAX];
+static unsigned nr_named_pins;
 
 bool frame_is_maybe_pinned(pfn_t pfn) { return pins[pin_bucket(pfn)] != 0; }
 
 uint32_t user_pins_in_bucket(unsigned bucket) { return pins[bucket]; }
+
+const struct user_pin *user_pin_get(unsigned index) { return index < nr_named_pins ? &named_pins[index] : NULL; }
+
+static void pin_note(pfn_t pfn)
+{
+	pins[pin_bucket(pfn)]++;
+	user_pins_total++;
+	if (nr_named_pins < NAMED_PINS_MAX)
+		named_pins[nr_named_pins++] = (struct user_pin){pfn, current_task()->tid};
+}
+
+static void pin_forget(pfn_t pfn)
+{
+	unsigned i = nr_named_pins;
+
+	ASSERT(pins[pin_bucket(pfn)] != 0);
+	pins[pin_bucket(pfn)]--;
+	user_pins_total--;
+	while (i > 0 && !pfn_equal(named_pins[i - 1].pfn, pfn))
+		i--;
+	if (i > 0)
+		named_pins[i - 1] = named_pins[--nr_named_pins];
+}
 
 void *user_page_pin(struct aspace *as, uaddr_t addr, bool for_write, size_t *avail, pfn_t *pinned)
 {
@@ -180,17 +220,14 @@ void *user_page_pin(struct aspace *as, uaddr_t addr, bool for_write, size_t *ava
 	if (ptr == NULL)
 		return NULL;
 	frame_get(*pinned);
-	pins[pin_bucket(*pinned)]++;
-	user_pins_total++;
+	pin_note(*pinned);
 	*avail = PAGE_SIZE - page_offset(addr.raw);
 	return ptr;
 }
 
 void user_page_unpin(pfn_t pinned)
 {
-	ASSERT(pins[pin_bucket(pinned)] != 0);
-	pins[pin_bucket(pinned)]--;
-	user_pins_total--;
+	pin_forget(pinned);
 	frame_put(pinned);
 }
 

@@ -363,13 +363,14 @@ static void audit_vma(struct tree_audit *a, const struct vma *v)
 	a->last = *v;
 }
 
-static void audit_node(struct tree_audit *a, const struct vma_node *n)
+/* False when the node's own entries cannot be relied on. */
+static bool audit_node(struct tree_audit *a, const struct vma_node *n)
 {
 	unsigned max = n->level > 0 ? NODE_CHILDREN : NODE_VMAS;
 
 	if (n->refs == 0 || n->count == 0 || n->count > max) {
 		audit_bad(a, "node with a wrong count", 0);
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < n->count; i++) {
 		const struct vma_child *c = &n->child[i];
@@ -383,11 +384,13 @@ static void audit_node(struct tree_audit *a, const struct vma_node *n)
 			audit_bad(a, "node at a wrong level", c->start);
 			continue;
 		}
+		if (!audit_node(a, c->node))
+			continue;
 		node_summarize(c->node, &now);
 		if (now.start != c->start || now.end != c->end || now.max_gap != c->max_gap)
 			audit_bad(a, "wrong summary of a node", c->start);
-		audit_node(a, c->node);
 	}
+	return true;
 }
 
 unsigned vma_tree_audit(const struct vma_tree *tree)

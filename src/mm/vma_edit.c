@@ -26,7 +26,17 @@ static size_t entry_bytes(const struct vma_node *n)
 
 static char *entry_at(struct vma_node *n, unsigned i) { return (char *)n->vma + i * entry_bytes(n); }
 
-static uint64_t vma_nr_pages(const struct vma *v) { return (v->end - v->start) >> PAGE_SHIFT; }
+static void count_pages(struct vma_tree *tree, const struct vma *v)
+{
+	tree->nr_pages += (v->end - v->start) >> PAGE_SHIFT;
+	tree->nr_accounted += vma_accounted_pages(v);
+}
+
+static void uncount_pages(struct vma_tree *tree, const struct vma *v)
+{
+	tree->nr_pages -= (v->end - v->start) >> PAGE_SHIFT;
+	tree->nr_accounted -= vma_accounted_pages(v);
+}
 
 /* ---- nodes ---------------------------------------------------------------------------- */
 
@@ -311,7 +321,7 @@ void vma_insert(struct vma_tree *tree, const struct vma *vma)
 		right = path_vma(&p);
 		ASSERT(right->start >= v.end);
 	}
-	tree->nr_pages += vma_nr_pages(&v);
+	count_pages(tree, &v);
 	left = p.index[0] > 0 ? path_vma(&p) - 1 : vma_find_before(tree, v.start);
 	if (left != NULL && vma_can_merge(left, &v)) {
 		path_to(tree, v.start - 1, &p);
@@ -344,7 +354,7 @@ static void uncount(struct vma_tree *tree, const struct vma_node *n)
 			uncount(tree, n->child[i].node);
 		} else {
 			tree->nr_vmas--;
-			tree->nr_pages -= vma_nr_pages(&n->vma[i]);
+			uncount_pages(tree, &n->vma[i]);
 		}
 	}
 }
@@ -359,7 +369,7 @@ static void erase_in_leaf(struct vma_tree *tree, struct vma_node *n, uint64_t st
 	for (; first + nr < n->count && n->vma[first + nr].start < end; nr++) {
 		files[nr] = n->vma[first + nr].file;
 		tree->nr_vmas--;
-		tree->nr_pages -= vma_nr_pages(&n->vma[first + nr]);
+		uncount_pages(tree, &n->vma[first + nr]);
 	}
 	node_remove(n, first, nr);
 	for (unsigned i = 0; i < nr; i++) {
@@ -418,11 +428,11 @@ static void clip(struct vma_tree *tree, uint64_t addr, uint64_t new_start, uint6
 	path_to(tree, addr, &p);
 	path_own(tree, &p);
 	v = path_vma(&p);
-	tree->nr_pages -= vma_nr_pages(v);
+	uncount_pages(tree, v);
 	v->page_index += (new_start - v->start) >> PAGE_SHIFT;
 	v->start = new_start;
 	v->end = new_end;
-	tree->nr_pages += vma_nr_pages(v);
+	count_pages(tree, v);
 	path_summarize(tree, &p, 0);
 }
 
@@ -465,7 +475,9 @@ void vma_update_range(struct vma_tree *tree, uint64_t start, uint64_t end,
 		path_own(tree, &p);
 		for (; p.index[0] < p.node[0]->count && path_vma(&p)->start < end; p.index[0]++) {
 			addr = path_vma(&p)->end;
+			uncount_pages(tree, path_vma(&p));
 			update(path_vma(&p), arg);
+			count_pages(tree, path_vma(&p));
 		}
 	}
 	for (addr = start; addr <= end; addr = v->end) {

@@ -15,6 +15,7 @@
 #include "sched/internal.h"
 #include "sched/pidfd.h"
 #include "syscall/syscall.h"
+#include "trace/trace.h"
 
 #define NEW_NAMESPACES                                                                                       \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |        \
@@ -130,13 +131,13 @@ static void inherit_process(struct process *parent, struct process *child, int e
 /* Registers: the parent's, but 0 as the result, and the stack and TLS that were asked for. */
 static void copy_registers(struct task *parent, struct task *child, const struct clone_args_k *a)
 {
+	arch_fpu_save(parent); /* the thread pointer, too */
 	*child->frame = *parent->frame;
 	frame_set_result(child->frame, 0);
 	if (a->stack.raw != 0)
 		frame_set_sp(child->frame, a->stack.raw);
 	if ((a->flags & CLONE_SETTLS) != 0)
 		frame_set_tls(child->frame, a->tls);
-	arch_fpu_save(parent);
 	memcpy(child->fpu, parent->fpu, arch_fpu_size());
 	arch_fpu_changed(child);
 }
@@ -292,6 +293,8 @@ int64_t task_clone(const struct clone_args_k *a)
 	spin_lock(&task_lock);
 	link_child_locked(parent, child, process, a);
 	spin_unlock(&task_lock);
+	if (trace_calls_on)
+		trace_fork(parent, child);
 	sched_start(child);
 	if (is_vfork) {
 		wait_for_vfork(child, &vfork_done);

@@ -18,6 +18,7 @@
 #include "sched/exec.h"
 #include "sched/futex.h"
 #include "sched/internal.h"
+#include "trace/trace.h"
 
 #define HEAD_BYTES 1024			    /* read at once: headers of nearly every program */
 #define PIE_BASE UINT64_C(0x555555554000)   /* where Linux puts programs without randomisation */
@@ -354,6 +355,8 @@ static void commit(struct exec *x, struct unshared *u)
 	p->has_execed = true;
 	p->exit_signal = SIGCHLD;
 	str_copy(me->name, x->name, sizeof(me->name));
+	if (trace_calls_on)
+		trace_name(me);
 	arch_fpu_init(me->fpu);
 	arch_fpu_changed(me);
 	frame_init_user(me->frame, x->entry, x->sp);

@@ -13,7 +13,7 @@
 #include "mm/usercopy.h"
 #include "sched/futex.h"
 #include "sched/internal.h"
-#include "syscall/trace.h"
+#include "trace/trace.h"
 
 /* ---- telling the parent -------------------------------------------------- */
 
@@ -238,7 +238,7 @@ NORETURN void task_exit_thread(int wait_status)
 	bool is_last;
 
 	me->exit_code = wait_status;
-	if (trace_is_enabled())
+	if (trace_calls_on)
 		trace_exit(me, wait_status);
 	release_resources(me);
 	spin_lock(&task_lock);

@@ -91,12 +91,28 @@ static void run_given_program(void)
 		arch_init_failed(-r, path);
 }
 
+static bool has_variable(const struct cmdline *cmdline, const char *assignment)
+{
+	const size_t length = (size_t)(strchr(assignment, '=') - assignment) + 1;
+
+	for (unsigned i = 0; i < cmdline->nr_envs; i++)
+		if (strncmp(cmdline->envs[i], assignment, length) == 0)
+			return true;
+	return false;
+}
+
 static int run_init_at(const char *path, const struct cmdline *cmdline)
 {
-	static const char *const envp[] = {"HOME=/", "TERM=linux", NULL};
+	static const char *const usual[] = {"HOME=/", "TERM=linux"};
 	const char *argv[CMDLINE_ARGS_MAX + 2] = {path};
+	const char *envp[CMDLINE_ENVS_MAX + ARRAY_SIZE(usual) + 1] = {NULL};
+	unsigned nr = 0;
 
 	memcpy(&argv[1], cmdline->args, cmdline->nr_args * sizeof(argv[0]));
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (!has_variable(cmdline, usual[i]))
+			envp[nr++] = usual[i];
+	memcpy(&envp[nr], cmdline->envs, cmdline->nr_envs * sizeof(envp[0]));
 	return task_exec_init(path, argv, envp);
 }
 

@@ -45,7 +45,6 @@ void task_unlink_locked(struct task *t);
 /* Reaps: removes a zombie from the tree. */
 void process_unlink_locked(struct process *p);
 unsigned task_count(void);
-extern struct process *init_process;
 
 /* ---- scheduler: src/sched/sched.c ---------------------------------------- */
 

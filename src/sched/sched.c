@@ -19,8 +19,10 @@
 #include "lib/assert.h"
 #include "lib/string.h"
 #include "sched/internal.h"
+#include "trace/trace.h"
 
 #define SLICE_NS UINT64_C(10000000)
+#define SEEDED_SWITCH_IN 8u /* one trap in so many is a moment to switch */
 #define STARVATION_NS UINT64_C(50000000)
 #define LOAD_PERIOD_NS UINT64_C(5000000000)
 #define LOAD_ONE 65536u
@@ -135,6 +137,27 @@ void sched_get_load(uint32_t load[3], unsigned *running, unsigned *nr_tasks, int
 	*last_pid = id_last_allocated();
 }
 
+/* ---- order by seed --------------------------------------------------------- */
+
+static bool is_seeded;
+static uint64_t seed_state;
+
+void sched_set_seed(uint64_t seed)
+{
+	is_seeded = true;
+	seed_state = seed;
+}
+
+/* A number below n (splitmix64). */
+static unsigned seeded_below(unsigned n)
+{
+	uint64_t z = seed_state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return (unsigned)((z ^ z >> 31) >> 16) % n;
+}
+
 /* ---- run queue ----------------------------------------------------------- */
 
 /* A nice task gets a shorter slice of the round: 0.5 ms at 19, 20 ms at -20. */
@@ -157,6 +180,17 @@ static void enqueue(struct task *t, bool at_head, uint64_t now)
 	spin_unlock(&runq.lock);
 }
 
+static struct task *first_of(struct list *queue)
+{
+	struct task *t = LIST_FIRST(queue, struct task, run_link);
+
+	if (is_seeded)
+		for (unsigned steps = seeded_below(runq.nr); steps > 0; steps--)
+			t = t->run_link.next == queue ? LIST_FIRST(queue, struct task, run_link)
+						      : LIST_ENTRY(t->run_link.next, struct task, run_link);
+	return t;
+}
+
 static struct task *pick(uint64_t now)
 {
 	struct task *t;
@@ -168,7 +202,7 @@ static struct task *pick(uint64_t now)
 	spin_lock(&runq.lock);
 	if (hogs_first)
 		runq.hogs_served_ns = now;
-	t = LIST_FIRST(hogs_first ? &runq.hogs : &runq.fresh, struct task, run_link);
+	t = first_of(hogs_first ? &runq.hogs : &runq.fresh);
 	list_remove(&t->run_link);
 	t->is_queued = false;
 	runq.nr--;
@@ -290,6 +324,8 @@ void sched_finish_switch(void)
 
 static void switch_to(struct cpu *cpu, struct task *prev, struct task *next, uint64_t now)
 {
+	if (next != prev && trace_switches_on)
+		trace_switch(prev, next);
 	next->slice_start_ns = next->account_ns = now;
 	if (next == prev)
 		return;
@@ -364,6 +400,8 @@ void task_return_to_user(struct trap_frame *frame)
 	struct task *me = cpu->current;
 	uint64_t now, deadline;
 
+	if (is_seeded && runq.nr != 0 && seeded_below(SEEDED_SWITCH_IN) == 0)
+		cpu->need_resched = true;
 	for (;;) {
 		now = arch_time_ns();
 		if (now >= ktimer_next()) {

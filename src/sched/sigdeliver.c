@@ -8,7 +8,7 @@
 #include "lib/string.h"
 #include "sched/internal.h"
 #include "syscall/syscall.h"
-#include "syscall/trace.h"
+#include "trace/trace.h"
 
 #define STOP_SIGNALS (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 
@@ -93,7 +93,8 @@ static int next_handled(struct task *me, struct linux_siginfo *info, struct linu
 		sig = signal_dequeue_locked(~me->sig.blocked, info);
 		if (sig == 0)
 			break;
-		trace_signal(me, sig);
+		if (trace_calls_on)
+			trace_signal(me, sig, info);
 		a = &me->sig.hand->actions[sig - 1];
 		if (a->handler == LINUX_SIG_IGN)
 			continue;

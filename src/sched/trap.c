@@ -7,6 +7,8 @@
 #include "lib/string.h"
 #include "mm/aspace.h"
 #include "sched/internal.h"
+#include "trace/report.h"
+#include "trace/trace.h"
 
 static void force_fault_signal(int sig, int code, uaddr_t addr)
 {
@@ -23,11 +25,17 @@ void trap_page_fault(struct trap_frame *frame, uaddr_t addr, unsigned access)
 {
 	struct task *me = current_task();
 	uint64_t nr_major = me->aspace->nr_major_faults;
+	uint64_t start_ns = trace_faults_on ? arch_time_ns() : 0;
+	uint32_t event;
 	int r;
 
 	sched_account_enter();
 	frame_forget_syscall(frame);
+	event = history_begin(me->tid, HISTORY_FAULT, addr.raw, access, 0);
 	r = aspace_fault(me->aspace, addr, access);
+	history_end(event, r);
+	if (trace_faults_on)
+		trace_fault(me, addr.raw, access, r, start_ns);
 	switch (r) {
 	case 0:
 		if (me->aspace->nr_major_faults != nr_major)
@@ -35,7 +43,7 @@ void trap_page_fault(struct trap_frame *frame, uaddr_t addr, unsigned access)
 		else
 			me->nr_minor_faults++;
 		break;
-	case -ENOMEM: oom_kill(); break;
+	case -ENOMEM: oom_kill(addr); break;
 	case -EACCES: force_fault_signal(SIGSEGV, SEGV_ACCERR, addr); break;
 	case -EIO: force_fault_signal(SIGBUS, BUS_ADRERR, addr); break;
 	default: force_fault_signal(SIGSEGV, SEGV_MAPERR, addr); break;
@@ -48,13 +56,13 @@ void trap_exception(struct trap_frame *frame, enum trap_exception what, uaddr_t 
 	static const struct {
 		int sig, code;
 	} signals[] = {
-		[EXC_ILLEGAL] = {SIGILL, ILL_ILLOPN},	     [EXC_DIVIDE] = {SIGFPE, FPE_INTDIV},
-		[EXC_FLOAT] = {SIGFPE, FPE_FLTINV},	     [EXC_BREAKPOINT] = {SIGTRAP, SI_KERNEL},
+		[EXC_ILLEGAL] = {SIGILL, ABI_ILLEGAL_CODE},    [EXC_DIVIDE] = {SIGFPE, FPE_INTDIV},
+		[EXC_FLOAT] = {SIGFPE, FPE_FLTINV},	     [EXC_BREAKPOINT] = {SIGTRAP, ABI_BREAKPOINT_CODE},
 		[EXC_STEP] = {SIGTRAP, TRAP_TRACE},	     [EXC_ALIGNMENT] = {SIGBUS, BUS_ADRALN},
 		[EXC_PROTECTION] = {SIGSEGV, SI_KERNEL},     [EXC_BAD_SYSCALL] = {SIGSYS, SYS_SECCOMP},
 		[EXC_MACHINE] = {SIGKILL, SI_KERNEL},	     [EXC_FLOAT_DIVIDE] = {SIGFPE, FPE_FLTDIV},
 		[EXC_FLOAT_OVERFLOW] = {SIGFPE, FPE_FLTOVF}, [EXC_FLOAT_UNDERFLOW] = {SIGFPE, FPE_FLTUND},
-		[EXC_FLOAT_INEXACT] = {SIGFPE, FPE_FLTRES},
+		[EXC_FLOAT_INEXACT] = {SIGFPE, FPE_FLTRES},  [EXC_STACK] = {SIGBUS, SI_KERNEL},
 	};
 
 	ASSERT((size_t)what < ARRAY_SIZE(signals));

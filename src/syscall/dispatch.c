@@ -7,8 +7,9 @@
 #include "lib/printf.h"
 #include "sched/task.h"
 #include "syscall/syscall.h"
-#include "syscall/trace.h"
 #include "syscall/table.h"
+#include "trace/report.h"
+#include "trace/trace.h"
 
 #define NONE SYSCALL_NR_MAX /* falls into the spare last slot */
 
@@ -22,7 +23,7 @@
 /* The spare slot collects the calls of the other architecture: last one wins, none is used. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
-static const struct syscall_entry table[SYSCALL_NR_MAX + 1] = {
+static const struct syscall_entry syscall_table[SYSCALL_NR_MAX + 1] = {
 #define SYSCALL(name, x86_64, aarch64, format) [SYSCALL_NR(x86_64, aarch64)] = {sys_##name, #name, format},
 #define NO_CALL(name, x86_64, aarch64) [SYSCALL_NR(x86_64, aarch64)] = {NULL, #name, ""},
 #include "table.def"
@@ -39,7 +40,7 @@ uint64_t syscall_count(void) { return nr_calls; }
 
 const struct syscall_entry *syscall_lookup(uint64_t nr)
 {
-	return nr < SYSCALL_NR_MAX && table[nr].name != NULL ? &table[nr] : NULL;
+	return nr < SYSCALL_NR_MAX && syscall_table[nr].name != NULL ? &syscall_table[nr] : NULL;
 }
 
 static int64_t not_implemented(uint64_t nr)
@@ -57,8 +58,8 @@ static int64_t not_implemented(uint64_t nr)
 
 static int64_t call(uint64_t nr, const uint64_t args[6])
 {
-	if (nr < SYSCALL_NR_MAX && table[nr].call != NULL)
-		return table[nr].call(args);
+	if (nr < SYSCALL_NR_MAX && syscall_table[nr].call != NULL)
+		return syscall_table[nr].call(args);
 	return not_implemented(nr);
 }
 
@@ -68,19 +69,22 @@ void trap_syscall(struct trap_frame *frame)
 	uint64_t nr = frame_syscall_nr(frame);
 	const uint64_t args[6] = {frame_arg(frame, 0), frame_arg(frame, 1), frame_arg(frame, 2),
 				  frame_arg(frame, 3), frame_arg(frame, 4), frame_arg(frame, 5)};
+	uint32_t event;
 	int64_t result;
 
 	sched_account_enter();
 	nr_calls++;
 	task->syscall_nr = nr;
 	task->in_syscall = true;
-	if (trace_is_enabled()) {
+	event = history_begin(task->tid, (uint32_t)nr, args[0], args[1], args[2]);
+	if (trace_calls_on) {
 		trace_enter(task, nr, args);
 		result = call(nr, args);
 		trace_leave(task, nr, args, result);
 	} else {
 		result = call(nr, args);
 	}
+	history_end(event, result);
 	task->in_syscall = false;
 	frame_set_result(frame, result);
 	task_return_to_user(frame);

@@ -602,6 +602,34 @@ def trace(w):
 
 
 @test
+def trace_filter(w):
+    """--trace=FILE:FILTER keeps to what was asked for."""
+    def traced(spec):
+        outcome = w.sh(f"(:); {BUSYBOX} cat /etc/hostname > /dev/null", f"--trace={w.path('log')}:{spec}")
+        equal("status", outcome.status, 0)
+        return w.read("log").decode().splitlines()
+
+    lines = traced("fork,wait4")
+    names = {re.match(r"\[\d+\] (\w+)\(", line).group(1) for line in lines if "(" in line and "---" not in line}
+    check(names <= {"fork", "vfork", "clone", "clone3", "wait4"} and len(names) == 2, f"calls {names}")
+    lines = traced("fault")
+    check(lines and all(re.fullmatch(r"\[\d+\] ~~~ fault (read|write|exec) at 0x[0-9a-f]+", line) for line in lines),
+          f"odd lines {lines[:3]}")
+    lines = traced("switch")
+    check(lines and all(re.fullmatch(r"\[\d+\] ~~~ switch to \d+ \(.*\)", line) for line in lines), f"odd {lines[:3]}")
+    lines = traced("%file,%time")
+    check(any(re.fullmatch(r'\[\d+\] \d+\.\d{6} openat\(.*"/etc/hostname".* = \d+ <\d+\.\d{6}>', line) for line in lines),
+          f"no openat with times in {lines[:5]}")
+    check(not any(" brk(" in line or " write(" in line for line in lines), "a call that is not of %file")
+    for bad in ("nosuchcall", "open,,x", "%nosuch"):
+        outcome = w.run(f"--trace={w.path('log')}:{bad}", "--", BUSYBOX, "true")
+        equal("status", outcome.status, 125)
+        check(b"not a system call" in outcome.err, f"{outcome.err!r}")
+    outcome = w.run("--trace=:exit_group", "--", BUSYBOX, "true")
+    check(b"exit_group(0)" in outcome.err and b"brk" not in outcome.err, f"{outcome.err!r}")
+
+
+@test
 def timeline(w):
     """A Chrome trace: JSON with events."""
     outcome = w.sh("(:) & wait; echo x", "--timeline", w.path("timeline.json"))
@@ -612,6 +640,19 @@ def timeline(w):
     check(len(events) > 10, f"only {len(events)} events")
     for event in events:
         check("ph" in event and "pid" in event, f"odd event {event}")
+    kinds = {event["ph"] for event in events}
+    check(kinds >= {"M", "B", "E", "X", "s", "f"}, f"only events of {kinds}")
+    # Calls begin and end in order on each track; the arrows of forks have both ends.
+    depth = {}
+    for event in events:
+        if event["ph"] in "BE":
+            key = event["pid"], event["tid"]
+            depth[key] = depth.get(key, 0) + (1 if event["ph"] == "B" else -1)
+            check(depth[key] in (0, 1), f"calls overlap at {event}")
+    arrows = [sorted(e["id"] for e in events if e["ph"] == ph) for ph in "sf"]
+    check(arrows[0] == arrows[1] and len(arrows[0]) == 1, f"arrows {arrows}")
+    times = [event["ts"] for event in events if event["ph"] in "BEi"]
+    check(times == sorted(times), "time goes back")
 
 
 @test
@@ -770,33 +811,35 @@ def leaves_no_files(w):
     equal("files", listing(), before)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def main(tests=None, doc=__doc__):
+    """Run tests (default: those of this file) by name, each in a world of its own."""
+    tests = TESTS if tests is None else tests
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
     parser.add_argument("--levitate")
     parser.add_argument("--levitate-args", default="", help="options for `run`")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     if args.list:
-        print("\n".join(TESTS))
+        print("\n".join(tests))
         return 0
     if BUSYBOX is None:
         print("skipped: no busybox on this machine (Debian: busybox-static)")
         return 77
     runcase.become_test_runner()
     failed = skipped = 0
-    names = args.names or list(TESTS)
+    names = args.names or list(tests)
     for name in names:
         world = World(runcase.split_command(args.levitate), shlex.split(args.levitate_args))
         try:
-            TESTS[name](world)
+            tests[name](world)
             print(f"PASS {name}")
         except Skip as skip:
             skipped += 1
             print(f"SKIP {name}: {skip}")
         except Failure as failure:
             failed += 1
-            print(f"FAIL {name}: {TESTS[name].__doc__.strip()}\n  {failure}")
+            print(f"FAIL {name}: {tests[name].__doc__.strip()}\n  {failure}")
         except (OSError, ValueError, subprocess.SubprocessError, KeyError) as error:
             failed += 1
             print(f"FAIL {name}: {type(error).__name__}: {error}")

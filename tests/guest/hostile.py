@@ -9,6 +9,7 @@ process was not touched, and no process and no file is left behind.
 """
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -53,6 +54,7 @@ def main():
     parser.add_argument("--memory", default="64M")
     parser.add_argument("--program-args", default="--eat 256")
     parser.add_argument("--timeout", type=float, default=400)
+    parser.add_argument("--results", help="a file for the verdict, as tools/parity reads it")
     parser.add_argument("attacks", nargs="*")
     args = parser.parse_args()
     runcase.become_test_runner()
@@ -118,6 +120,9 @@ def main():
             victim.wait()
         shutil.rmtree(inside, ignore_errors=True)
         shutil.rmtree(seen_dir, ignore_errors=True)
+    if args.results:
+        with open(args.results, "w") as f:
+            json.dump({os.path.basename(args.program): "FAIL" if problems else "PASS"}, f)
     for problem in problems:
         print("  " + problem)
     return 1 if problems else 0

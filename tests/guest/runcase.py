@@ -21,6 +21,8 @@ A script's header (its first lines that start with '#') may hold:
     # timeout: SECONDS        for each of the two runs (default 60)
     # levitate: ARG...        more options for `levitate run`
 
+A script that computes for seconds divides its work by ${SLOW:-1}, which an emulated machine sets.
+
 If CASE.out exists beside the script, it is the expected standard output in
 place of the host's (the status expected is then 0, standard error empty).
 
@@ -31,6 +33,7 @@ import argparse
 import concurrent.futures
 import ctypes
 import difflib
+import json
 import os
 import re
 import select
@@ -250,8 +253,9 @@ class Stage:
     (bound into the guest at the same path), T/w is where the host's run works;
     the guest's own T/w lies in the guest's own /tmp."""
 
-    def __init__(self, busybox):
-        self.top = tempfile.mkdtemp(prefix="lvt.", dir="/tmp")
+    def __init__(self, busybox, parent="/tmp", slowness=1):
+        self.slowness = slowness
+        self.top = tempfile.mkdtemp(prefix="lvt.", dir=parent)
         self.inside = os.path.join(self.top, "in")
         self.bin = os.path.join(self.inside, "bin")
         os.makedirs(self.bin)
@@ -266,9 +270,10 @@ class Stage:
             f.write(RUN_SH)
 
     def env(self):
-        return {"PATH": self.bin, "HOME": os.path.join(self.top, "w"),
-                "TERM": "dumb", "USER": "guest", "T": self.top,
-                "LC_ALL": "C", "TZ": "UTC"}
+        env = {"PATH": self.bin, "HOME": os.path.join(self.top, "w"),
+               "TERM": "dumb", "USER": "guest", "T": self.top,
+               "LC_ALL": "C", "TZ": "UTC"}
+        return env if self.slowness == 1 else {**env, "SLOW": str(self.slowness)}
 
     def clear_work(self):
         work = os.path.join(self.top, "w")
@@ -300,24 +305,38 @@ def diff(title, want, got):
     return f"  {title}:\n" + "".join("    " + x + "\n" for x in text.splitlines())
 
 
+def expect(case, stage):
+    """What a case has to show: what its .out file says, or what it shows on the host."""
+    expected = case.path[:-3] + ".out"
+    if case.is_script and os.path.exists(expected):
+        with open(expected, "rb") as f:
+            return Outcome(0, f.read(), b"", 0.0, [])
+    argv = stage.command_for(case)
+    stage.clear_work()
+    host = run(argv, stage.env(), "/", case.stdin, case.timeout_s * time_scale(), grace_s=0.2)
+    stage.clear_work()
+    if isinstance(host.status, int) and host.status < 0:
+        host.status = 128 - host.status  # as levitate says it
+    return host
+
+
+def differences(case, host, guest):
+    """The report of what differs between two outcomes; empty: nothing does."""
+    report = ""
+    if host.status != guest.status:
+        report += f"  status: expected {host.status}, levitate {guest.status}\n"
+    report += diff("stdout", case.normal("stdout", host.out), case.normal("stdout", guest.out))
+    return report + diff("stderr", case.normal("stderr", host.err), case.normal("stderr", guest.err))
+
+
 def compare(case, stage, levitate, extra_args, show):
     """Run one case on both sides.  Returns (verdict, report text)."""
     missing = [a for a in case.needs if a not in stage.applets]
     if missing:
         return "SKIP", f"SKIP {case.name}: busybox has no {' '.join(missing)}\n"
+    host = expect(case, stage)
     argv, env = stage.command_for(case), stage.env()
     limit_s = case.timeout_s * time_scale()
-
-    expected = case.path[:-3] + ".out"
-    if case.is_script and os.path.exists(expected):
-        with open(expected, "rb") as f:
-            host = Outcome(0, f.read(), b"", 0.0, [])
-    else:
-        stage.clear_work()
-        host = run(argv, env, "/", case.stdin, limit_s, grace_s=0.2)
-        stage.clear_work()
-        if isinstance(host.status, int) and host.status < 0:
-            host.status = 128 - host.status  # as levitate says it
     if show:
         print(f"{case.name}: status {host.status}\n{host.out.decode(errors='replace')}"
               f"--- stderr\n{host.err.decode(errors='replace')}", flush=True)
@@ -330,13 +349,7 @@ def compare(case, stage, levitate, extra_args, show):
     host_env = dict(os.environ)
     guest = run(command, host_env, "/", case.stdin, limit_s)
 
-    report = ""
-    if host.status != guest.status:
-        report += f"  status: expected {host.status}, levitate {guest.status}\n"
-    report += diff("stdout", case.normal("stdout", host.out),
-                   case.normal("stdout", guest.out))
-    report += diff("stderr", case.normal("stderr", host.err),
-                   case.normal("stderr", guest.err))
+    report = differences(case, host, guest)
     for stray in guest.strays:
         report += f"  left behind on the host: {stray}\n"
     if report:
@@ -367,6 +380,7 @@ def main():
     parser.add_argument("--show", action="store_true",
                         help="print what the host's run printed")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--results", help="a file for the verdicts, as tools/parity reads them")
     parser.add_argument("cases", nargs="+", metavar="CASE")
     args = parser.parse_args()
 
@@ -389,6 +403,10 @@ def main():
                 results += part
     for _, text in results:
         sys.stdout.write(text)
+    if args.results:
+        with open(args.results, "w") as f:
+            json.dump({name: verdict if verdict != "SKIP" else "no: this busybox lacks an applet"
+                       for (verdict, text) in results for name in [text.split()[1].rstrip(":")]}, f)
     count = {v: sum(1 for r in results if r[0] == v)
              for v in ("PASS", "FAIL", "SKIP")}
     if len(results) > 1:

@@ -44,16 +44,16 @@ def check(truth, message):
 
 
 class Terminal:
-    """Levitate on a new pseudo-terminal; a context manager."""
+    """Levitate (or another command) on a new pseudo-terminal; a context manager."""
 
-    def __init__(self, levitate, args, rows=24, columns=80):
+    def __init__(self, levitate, args, rows=24, columns=80, verb="run"):
         self.text, self.status = "", None
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.before = termios.tcgetattr(self.slave)
         self.pid = os.fork()
         if self.pid == 0:
-            self._become(levitate + ["run", *args])
+            self._become(levitate + ([verb] if verb else []) + args)
 
     def _become(self, command):
         """In the child: lead a session with this terminal, and run levitate."""

@@ -83,11 +83,11 @@ static void fake_kernel_boot(void)
 	assert_int_equal(fdtable_create(&t->files), 0);
 }
 
-/* The end of the tests: what the host's heap holds for process 1. */
+/* The end of the tests: the audit of all they left, and what the host's heap holds for process 1. */
 static int fake_kernel_end(void **state)
 {
 	arch_context_destroy(&current_task()->context);
-	return 0;
+	return mm_audit() != 0;
 }
 
 struct fake_start {

@@ -37,7 +37,7 @@ void *fake_machine_task(void) { return boot_task; }
 void fake_machine_boot_ranges(uint64_t base, const struct fake_range *ranges, unsigned nr)
 {
 	struct boot_info boot = {.nr_ranges = nr, .cmdline = ""};
-	uint64_t span = ranges[nr - 1].end;
+	uint64_t span = MAX(ranges[nr - 1].end, fake.initrd.end);
 	char *memory = mmap(NULL, span + CHUNK_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -49,6 +49,10 @@ void fake_machine_boot_ranges(uint64_t base, const struct fake_range *ranges, un
 	for (unsigned i = 0; i < nr; i++) {
 		boot.ranges[i].start.raw = base + ranges[i].start;
 		boot.ranges[i].end.raw = base + ranges[i].end;
+	}
+	if (fake.initrd.end > fake.initrd.start) {
+		boot.initrd_pages.start.raw = base + fake.initrd.start;
+		boot.initrd_pages.end.raw = base + fake.initrd.end;
 	}
 	frame_init(&boot);
 	kmalloc_init();

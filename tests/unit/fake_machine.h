@@ -32,6 +32,9 @@ struct fake_machine {
 	size_t log_size, console_size;
 	bool expects_panic;
 	jmp_buf panic_jump;
+	struct fake_range {
+		uint64_t start, end;
+	} initrd; /* boot_info.initrd_pages of the next boot, relative to `base` */
 };
 extern struct fake_machine fake;
 
@@ -44,9 +47,6 @@ void fake_machine_reset(void);
  * ranges are physical addresses relative to `base`.
  */
 void fake_machine_boot(size_t size_bytes);
-struct fake_range {
-	uint64_t start, end;
-};
 void fake_machine_boot_ranges(uint64_t base, const struct fake_range *ranges, unsigned nr);
 
 /* Memory of current_task(): zeroed room for a struct task, larger than any. */

@@ -17,6 +17,7 @@
 #include "abi/resource.h"
 #include "fake_machine.h"
 #include "fs/internal.h"
+#include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 
@@ -132,6 +133,7 @@ static UNUSED int fs_check(void **state)
 	fs_become(0, 0);
 	assert_int_equal(fs_chdir("/"), 0);
 	assert_int_equal(vfs_audit(), 0);
+	assert_int_equal(mm_audit(), 0);
 	return 0;
 }
 

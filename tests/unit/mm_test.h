@@ -38,13 +38,15 @@ static const enum fork_mode all_modes[] = {FORK_EAGER, FORK_COW, FORK_SHARE};
 /* A place of its own, aligned to a leaf table of every codec. */
 #define BASE ((uint64_t)0x200000000)
 
-/* Boots the first time; afterwards only restores the defaults. */
+/* Boots the first time; afterwards audits what the last test left and restores the defaults. */
 static inline void mm_test_boot(size_t bytes)
 {
 	static bool is_booted;
 
 	fake_machine_reset();
-	if (!is_booted) {
+	if (is_booted) {
+		assert_int_equal(mm_audit(), 0);
+	} else {
 		fake_machine_boot(bytes);
 		aspace_init();
 	}

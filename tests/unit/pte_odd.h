@@ -46,6 +46,11 @@ static inline bool pte_is_writable(pte_t e) { return (e.raw & PTE_ODD_NO_W) == 0
 
 static inline pte_t pte_without_write(pte_t e) { return (pte_t){e.raw | PTE_ODD_NO_W}; }
 
+static inline pte_t pte_aged(pte_t e)
+{
+	return (pte_t){e.raw & ~((uint64_t)(PT_ACCESSED | PT_DIRTY) << PTE_ODD_ATTR_SHIFT)};
+}
+
 static inline pte_t pte_table_with_write(pte_t e) { return (pte_t){e.raw & ~PTE_ODD_NO_W}; }
 
 #endif

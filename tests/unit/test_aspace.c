@@ -1,38 +1,8 @@
 /*
- * mmap, munmap, mprotect, mremap, brk, madvise, mincore and faults: results and
- * errors as the man pages say, and what they cost.
+ * mmap, munmap, mprotect, mremap, brk, file mappings: results and errors as the
+ * man pages say, and what they cost.
  */
-#include "mm_test.h"
-#include "mm/internal.h"
-
-static struct aspace *as;
-
-static int setup(void **state)
-{
-	mm_test_boot(64 * MB);
-	as = new_aspace();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	int audit = mm_audit();
-
-	aspace_put(as);
-	return audit != 0 || mm_audit() != 0 || frames_of_kind(FRAME_TABLE) + frames_of_kind(FRAME_ANON) != 0;
-}
-
-static int64_t anon(uint64_t addr, uint64_t bytes, uint32_t prot, uint32_t flags)
-{
-	return map_anon(as, addr, bytes, prot, flags);
-}
-
-static void reset_counts(void)
-{
-	memset(&pt_stats, 0, sizeof(pt_stats));
-	memset(&aspace_stats, 0, sizeof(aspace_stats));
-	fake.nr_flush_range = 0;
-}
+#include "aspace_fixture.h"
 
 /* ---- mmap ------------------------------------------------------------------ */
 
@@ -60,21 +30,6 @@ static void mmap_errors(void **state)
 	test_file_destroy(f);
 }
 
-static void mmap_places(void **state)
-{
-	int64_t a = anon(0, PAGES(3), RW, MAP_PRIVATE), b = anon(0, 5000, RW, MAP_PRIVATE);
-
-	assert_int_equal(a, as->mmap_top - PAGES(3));
-	assert_int_equal(b, a - PAGES(2));
-	assert_int_equal(as->vmas.nr_vmas, 1); /* equal neighbours merge */
-	assert_int_equal(anon(BASE + 123, PAGE_SIZE, RW, MAP_PRIVATE),
-			 BASE + PAGE_SIZE); /* a hint is rounded */
-	assert_int_equal(anon(BASE + PAGE_SIZE, PAGE_SIZE, RW, MAP_PRIVATE), b - PAGE_SIZE); /* taken */
-	assert_int_equal(anon(BASE, PAGES(2), RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE), -EEXIST);
-	assert_int_equal(anon(BASE, PAGES(1), RW, MAP_PRIVATE | MAP_FIXED_NOREPLACE), BASE);
-	assert_true(anon(0, PAGES(1), RW, MAP_PRIVATE | MAP_32BIT) < (int64_t)1 << 31);
-}
-
 static void mmap_replaces(void **state)
 {
 	map_fixed(as, BASE, PAGES(10), RW);
@@ -87,21 +42,6 @@ static void mmap_replaces(void **state)
 	assert_int_equal(as->vmas.nr_vmas, 3);
 	assert_int_equal(aspace_virtual_pages(as), 10);
 	assert_int_equal(aspace_rss_pages(as), 9);
-}
-
-static void limits(void **state)
-{
-	as->as_limit_bytes = PAGES(10);
-	assert_int_equal(anon(0, PAGES(11), RW, MAP_PRIVATE), -ENOMEM);
-	map_fixed(as, BASE, PAGES(10), RW);
-	assert_int_equal(anon(0, PAGES(1), RW, MAP_PRIVATE), -ENOMEM);
-	map_fixed(as, BASE, PAGES(10), PROT_READ); /* replaces: no more than before */
-	as->as_limit_bytes = UINT64_MAX;
-	as->data_limit_bytes = PAGES(4);
-	assert_int_equal(anon(0, PAGES(5), RW, MAP_PRIVATE), -ENOMEM);
-	assert_true(anon(0, PAGES(5), PROT_READ, MAP_PRIVATE) > 0);
-	assert_true(anon(0, PAGES(4), RW, MAP_PRIVATE) > 0);
-	assert_int_equal(anon(0, PAGES(1), RW, MAP_PRIVATE), -ENOMEM);
 }
 
 static void populate(void **state)
@@ -271,6 +211,7 @@ static void mremap_errors(void **state)
 	assert_int_equal(remap(BASE + MB, PAGES(1), PAGES(2), MREMAP_MAYMOVE, 0), -EFAULT);
 	assert_int_equal(remap(BASE, PAGES(4), PAGES(5), 0, 0), -ENOMEM);	/* no room, may not move */
 	assert_int_equal(remap(BASE, 0, PAGES(4), MREMAP_MAYMOVE, 0), -EINVAL); /* private */
+	assert_int_equal(remap(BASE, 0, PAGES(4), 0, 0), -EINVAL);
 }
 
 static void mremap_grows_shrinks_moves(void **state)
@@ -341,6 +282,10 @@ static void mremap_duplicates_shared(void **state)
 	assert_int_equal(peek(as, (uint64_t)at), 9);
 	poke(as, (uint64_t)at + PAGES(1), 10);
 	assert_int_equal(peek(as, BASE + PAGES(3)), 10);
+	/* Over itself, as the only mapping of its file: the pages stay. */
+	assert_int_equal(aspace_munmap(as, (uint64_t)at, PAGES(3)), 0);
+	assert_int_equal(remap(BASE, 0, PAGES(8), MREMAP_MAYMOVE | MREMAP_FIXED, BASE), BASE);
+	assert_int_equal(peek(as, BASE + PAGES(2)), 9);
 	aspace_put(as);
 	test_file_destroy(f);
 	as = new_aspace();
@@ -368,6 +313,13 @@ static void brk_moves(void **state)
 	as->data_limit_bytes = PAGES(5);
 	assert_int_equal(aspace_brk(as, BASE + PAGES(6)), BASE + PAGES(4));
 	assert_int_equal(aspace_brk(as, BASE + PAGES(5)), BASE + PAGES(5));
+	as->data_end = as->data_start + PAGES(3); /* the program's data counts too */
+	assert_int_equal(aspace_brk(as, BASE + PAGES(2)), BASE + PAGES(2));
+	assert_int_equal(aspace_brk(as, BASE + PAGES(3)), BASE + PAGES(2));
+	assert_int_equal(aspace_brk(as, BASE + PAGES(2) - 7), BASE + PAGES(2) - 7); /* within its page */
+	assert_int_equal(aspace_brk(as, fake.user_end), BASE + PAGES(2) - 7);
+	as->brk_start = 0; /* before exec has placed it */
+	assert_int_equal(aspace_brk(as, BASE + PAGES(1)), BASE + PAGES(2) - 7);
 }
 
 /* ---- stack ----------------------------------------------------------------------- */
@@ -394,175 +346,6 @@ static void stacks_grow(void **state)
 	/* New mappings keep away from it, too. */
 	as->mmap_top = top - PAGES(700);
 	assert_int_equal(anon(0, PAGES(1), PROT_READ, MAP_PRIVATE), at - PAGES(2));
-}
-
-/* ---- madvise, mincore --------------------------------------------------------------- */
-
-static void madvise_errors(void **state)
-{
-	map_fixed(as, BASE, PAGES(4), RW);
-	assert_int_equal(aspace_madvise(as, BASE + 1, PAGE_SIZE, MADV_DONTNEED), -EINVAL);
-	assert_int_equal(aspace_madvise(as, BASE, PAGE_SIZE, 77), -EINVAL);
-	assert_int_equal(aspace_madvise(as, BASE, PAGE_SIZE, 5), -EINVAL);
-	assert_int_equal(aspace_madvise(as, BASE, 0, MADV_DONTNEED), 0);
-	assert_int_equal(aspace_madvise(as, BASE, PAGES(8), MADV_DONTNEED), -ENOMEM); /* holes, yet done */
-	assert_int_equal(aspace_madvise(as, BASE, PAGES(4), MADV_REMOVE), -EINVAL);
-	assert_int_equal(aspace_madvise(as, BASE, PAGES(4), MADV_SEQUENTIAL), 0);
-}
-
-static void madvise_dontneed(void **state)
-{
-	struct test_file *f = test_file_create(&test_store_ops, PAGES(8), O_RDONLY);
-
-	map_fixed(as, BASE, PAGES(8), RW);
-	assert_int_equal(map_file(as, &f->file, BASE + PAGES(8), PAGES(8), RW, MAP_PRIVATE | MAP_FIXED, 0),
-			 BASE + PAGES(8));
-	poke_pages(as, BASE, 16, 100);
-	assert_int_equal(aspace_madvise(as, BASE + PAGES(2), PAGES(10), MADV_DONTNEED), 0);
-	assert_int_equal(peek(as, BASE + PAGES(1)), 101);
-	assert_int_equal(peek(as, BASE + PAGES(2)), 0);
-	assert_int_equal(peek(as, BASE + PAGES(8)), 1); /* the file's again */
-	assert_int_equal(peek(as, BASE + PAGES(12)), 112);
-	aspace_put(as);
-	test_file_destroy(f);
-	as = new_aspace();
-}
-
-static void madvise_remove(void **state)
-{
-	struct test_file *f = test_file_create(&test_memory_ops, PAGES(8), O_RDWR);
-	struct aspace *other = new_aspace();
-
-	assert_int_equal(map_file(as, &f->file, BASE, PAGES(8), RW, MAP_SHARED | MAP_FIXED, 0), BASE);
-	assert_int_equal(map_file(other, &f->file, BASE, PAGES(8), RW, MAP_SHARED | MAP_FIXED, 0), BASE);
-	poke_pages(as, BASE, 8, 1);
-	assert_int_equal(peek(other, BASE + PAGES(3)), 4);
-	assert_int_equal(aspace_madvise(as, BASE + PAGES(2), PAGES(4), MADV_REMOVE), 0);
-	assert_int_equal(f->map.nr_pages, 4);
-	assert_int_equal(peek(other, BASE + PAGES(3)), 0);
-	poke(other, BASE + PAGES(3), 77);
-	assert_int_equal(peek(as, BASE + PAGES(3)), 77);
-	assert_int_equal(peek(as, BASE + PAGES(6)), 7);
-	assert_int_equal(mm_audit(), 0);
-	aspace_put(other);
-	aspace_put(as);
-	test_file_destroy(f);
-	as = new_aspace();
-}
-
-static void madvise_populate(void **state)
-{
-	map_fixed(as, BASE, PAGES(100), RW);
-	assert_int_equal(aspace_madvise(as, BASE, PAGES(100), MADV_POPULATE_WRITE), 0);
-	assert_int_equal(aspace_rss_pages(as), 100);
-	map_fixed(as, BASE, PAGES(100), PROT_READ);
-	assert_int_equal(aspace_madvise(as, BASE, PAGES(100), MADV_POPULATE_WRITE), -EINVAL);
-	assert_int_equal(aspace_madvise(as, BASE, PAGES(100), MADV_POPULATE_READ), 0);
-}
-
-static void mincore_tells(void **state)
-{
-	uint8_t vec[8];
-
-	map_fixed(as, BASE, PAGES(8), RW);
-	poke(as, BASE + PAGES(3), 1);
-	assert_int_equal(aspace_mincore(as, BASE, PAGES(8), vec), 0);
-	for (unsigned i = 0; i < 8; i++)
-		assert_int_equal(vec[i], i == 3);
-	assert_int_equal(aspace_mincore(as, BASE + PAGES(7), PAGES(2), vec), -ENOMEM);
-	assert_int_equal(aspace_mincore(as, BASE + 5, PAGES(2), vec), -EINVAL);
-	assert_int_equal(aspace_msync(as, BASE, PAGES(8), MS_SYNC), 0);
-	assert_int_equal(aspace_msync(as, BASE, PAGES(9), MS_SYNC), -ENOMEM);
-	assert_int_equal(aspace_msync(as, BASE, PAGES(8), MS_SYNC | MS_ASYNC), -EINVAL);
-}
-
-/* ---- faults ---------------------------------------------------------------------------- */
-
-static void fault_errors(void **state)
-{
-	assert_int_equal(aspace_fault(as, uaddr(BASE), TRAP_READ), -EFAULT);
-	assert_int_equal(aspace_fault(as, uaddr(UINT64_MAX - 5), TRAP_READ), -EFAULT);
-	assert_int_equal(aspace_fault(as, uaddr((uint64_t)1 << 63), TRAP_WRITE), -EFAULT);
-	map_fixed(as, BASE, PAGE_SIZE, PROT_NONE);
-	assert_int_equal(aspace_fault(as, uaddr(BASE), TRAP_READ), -EACCES);
-	assert_int_equal(aspace_fault(as, uaddr(BASE), TRAP_EXEC), -EACCES);
-	map_fixed(as, BASE, PAGE_SIZE, PROT_READ);
-	assert_int_equal(aspace_fault(as, uaddr(BASE), TRAP_EXEC), -EACCES);
-	/* A fault the tables do not justify flushes a stale translation. */
-	peek(as, BASE);
-	reset_counts();
-	assert_int_equal(aspace_fault(as, uaddr(BASE), TRAP_READ), 0);
-	assert_int_equal(aspace_stats.nr_spurious, 1);
-	assert_int_equal(fake.nr_flush_range, 1);
-}
-
-static void first_touch_needs_no_flush(void **state)
-{
-	map_fixed(as, BASE, PAGES(10), RW);
-	reset_counts();
-	poke_pages(as, BASE, 10, 1);
-	assert_int_equal(fake.nr_flush_range, 0);
-	assert_int_equal(aspace_stats.nr_faults, 10);
-}
-
-static void windows_follow_sequences(void **state)
-{
-	struct aspace *child;
-
-	fake.fault_window_pages = 16;
-	map_fixed(as, BASE, PAGES(512), RW);
-	map_fixed(as, BASE + 16 * MB, PAGES(512), RW);
-	reset_counts();
-	poke_pages(as, BASE, 512, 1);
-	/* 1 + 2 + 4 + 8 + 16 ... */
-	assert_int_equal(aspace_stats.nr_faults, 4 + (512 - 15 + 15) / 16);
-	assert_int_equal(aspace_rss_pages(as), 512);
-	/* Two sequences at a time, as memcpy makes them. */
-	aspace_put(as);
-	as = new_aspace();
-	map_fixed(as, BASE, PAGES(512), RW);
-	map_fixed(as, BASE + 16 * MB, PAGES(512), RW);
-	reset_counts();
-	for (unsigned i = 0; i < 512; i++) {
-		poke(as, BASE + PAGES(i), 1);
-		poke(as, BASE + 16 * MB + PAGES(i), 1);
-	}
-	assert_int_equal(aspace_stats.nr_faults, 2 * 36);
-	/* Copy-on-write, too; frames side by side. */
-	aspace_set_fork_mode(FORK_COW);
-	child = fork_aspace(as);
-	reset_counts();
-	poke_pages(child, BASE, 512, 3);
-	assert_int_equal(aspace_stats.nr_faults, 36);
-	assert_int_equal(fake.nr_flush_range, 36);
-	assert_int_equal(pt_stats.nr_page_copies, 512);
-	assert_int_equal(entry_at(child, BASE + PAGES(40)).pfn.raw,
-			 entry_at(child, BASE + PAGES(39)).pfn.raw + 1);
-	assert_int_equal(peek(as, BASE + PAGES(100)), 1);
-	aspace_put(child);
-}
-
-static void random_access_allocates_single_pages(void **state)
-{
-	struct fake_random r = {1};
-
-	fake.fault_window_pages = 16;
-	map_fixed(as, BASE, PAGES(4096), RW);
-	reset_counts();
-	for (unsigned i = 0; i < 100; i++)
-		poke(as, BASE + PAGES(fake_random_below(&r, 2000) * 2), 1);
-	assert_int_equal(aspace_rss_pages(as), aspace_stats.nr_faults);
-}
-
-static void windows_shrink_when_memory_is_short(void **state)
-{
-	fake.fault_window_pages = 16;
-	map_fixed(as, BASE, PAGES(64), RW);
-	poke_pages(as, BASE, 20, 1);
-	fail_alloc_arm(1, true);
-	assert_int_equal(access_result(as, BASE + PAGES(40), TRAP_WRITE), -ENOMEM);
-	fail_alloc_arm(0, false);
-	assert_int_equal(access_result(as, BASE + PAGES(40), TRAP_WRITE), 0);
 }
 
 /* ---- file mappings ---------------------------------------------------------------------- */
@@ -619,32 +402,6 @@ static void shared_file_pages_are_written_back(void **state)
 	as = new_aspace();
 }
 
-static void truncate_unmaps(void **state)
-{
-	struct test_file *f = test_file_create(&test_store_ops, PAGES(8), O_RDWR);
-	struct aspace *child;
-
-	assert_int_equal(map_file(as, &f->file, BASE, PAGES(8), RW, MAP_SHARED | MAP_FIXED, 0), BASE);
-	assert_int_equal(map_file(as, &f->file, BASE + MB, PAGES(8), RW, MAP_PRIVATE | MAP_FIXED, 0),
-			 BASE + MB);
-	for (unsigned i = 0; i < 8; i++)
-		peek(as, BASE + PAGES(i));
-	poke(as, BASE + MB + PAGES(5), 9);
-	child = fork_aspace(as);
-	assert_int_equal(filemap_truncate(&f->map, PAGES(3) + 10), 0);
-	assert_int_equal(mm_audit(), 0);
-	assert_int_equal(f->map.nr_pages, 4);
-	assert_int_equal(access_result(as, BASE + PAGES(4), TRAP_READ), -EIO);
-	assert_int_equal(access_result(child, BASE + PAGES(7), TRAP_READ), -EIO);
-	assert_int_equal(access_result(as, BASE + MB + PAGES(5), TRAP_READ), -EIO);
-	assert_int_equal(peek(as, BASE + PAGES(3)), f->store[PAGES(3)]);
-	assert_int_equal(peek(as, BASE + PAGES(3) + 11), 0); /* the tail is zeroed */
-	aspace_put(child);
-	aspace_put(as);
-	test_file_destroy(f);
-	as = new_aspace();
-}
-
 static void shared_anonymous_memory(void **state)
 {
 	int64_t at = anon(0, PAGES(20), RW, MAP_SHARED);
@@ -661,15 +418,11 @@ static void shared_anonymous_memory(void **state)
 	assert_int_equal(frames_of_kind(FRAME_CACHE), 0);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(mmap_errors),
-		TEST(mmap_places),
 		TEST(mmap_replaces),
-		TEST(limits),
 		TEST(populate),
 		TEST(pages_start_as_zeroes),
 		TEST(munmap_errors),
@@ -685,19 +438,8 @@ int main(void)
 		TEST(mremap_duplicates_shared),
 		TEST(brk_moves),
 		TEST(stacks_grow),
-		TEST(madvise_errors),
-		TEST(madvise_dontneed),
-		TEST(madvise_remove),
-		TEST(madvise_populate),
-		TEST(mincore_tells),
-		TEST(fault_errors),
-		TEST(first_touch_needs_no_flush),
-		TEST(windows_follow_sequences),
-		TEST(random_access_allocates_single_pages),
-		TEST(windows_shrink_when_memory_is_short),
 		TEST(file_pages_are_read_and_copied),
 		TEST(shared_file_pages_are_written_back),
-		TEST(truncate_unmaps),
 		TEST(shared_anonymous_memory),
 	};
 

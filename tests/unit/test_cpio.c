@@ -38,7 +38,7 @@ static void add(const struct member *m)
 
 static void add_trailer(void) { add(&(struct member){.name = "TRAILER!!!", .nlink = 1}); }
 
-static int unpack(void) { return cpio_unpack("initrd", ar.data, ar.size); }
+static int unpack(void) { return cpio_unpack("initrd", ar.data, ar.size, NULL); }
 
 static void assert_content(const char *name, const char *content)
 {
@@ -133,7 +133,7 @@ static void test_bad_archives(void **state)
 {
 	size_t good;
 
-	assert_int_equal(cpio_unpack("initrd", "", 0), 0);
+	assert_int_equal(cpio_unpack("initrd", "", 0, NULL), 0);
 	memcpy(ar.data, "\x1f\x8b garbage", 10);
 	ar.size = 200;
 	assert_bad("gzip data (unpack the archive first) at byte 0");
@@ -195,7 +195,7 @@ static void test_random_damage(void **state)
 			ar.data[fake_random_below(&r, ar.size)] = (uint8_t)fake_random(&r);
 		int result = cpio_unpack(
 			"initrd",
-			ar.data, fake_random_below(&r, 4) == 0 ? fake_random_below(&r, ar.size) : ar.size);
+			ar.data, fake_random_below(&r, 4) == 0 ? fake_random_below(&r, ar.size) : ar.size, NULL);
 		assert_true(result <= 0 && result > -200);
 		fake.log_size = 0;
 	}

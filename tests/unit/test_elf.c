@@ -15,6 +15,7 @@ void abort(void) __attribute__((noreturn));
 #include "mm/vma.h"
 #include "sched/elf.h"
 #include "sched/exec.h"
+#include "mm/internal.h"
 #include "syscall/syscall.h"
 
 SYSCALL_DECLARE(fork);
@@ -266,6 +267,16 @@ static int reap(void)
 	return result.status;
 }
 
+static unsigned nr_spaces(void)
+{
+	struct aspace *as;
+	unsigned nr = 0;
+
+	LIST_FOR_EACH (as, &aspace_all, all_link)
+		nr++;
+	return nr;
+}
+
 static int64_t exec_in_child(const char *path, void (*look)(void))
 {
 	exec_path = path;
@@ -275,6 +286,7 @@ static int64_t exec_in_child(const char *path, void (*look)(void))
 	frame_init_user(current_task()->frame, (uintptr_t)exec_it, U(0x20000));
 	assert_true(sys_fork(ARGS(0)) > 0);
 	assert_int_equal(reap(), 0);
+	assert_int_equal(nr_spaces(), 1); /* neither the old one nor a half-made one is left */
 	if (!fails_quietly)
 		assert_int_equal(mm_audit(), 0);
 	return exec_result;

@@ -253,6 +253,75 @@ static void a_writer_of_much_writes_back_itself(void **state)
 	test_file_destroy(f);
 }
 
+/* Its writing back fails: the writer hears of it, and what is dirty stays so. */
+static void a_writer_of_much_hears_of_errors(void **state)
+{
+	struct test_file *f = test_file_create(&test_store_ops, PAGES(3000), O_RDWR);
+	static uint8_t page[4096];
+	unsigned i;
+
+	f->write_error = -ENOSPC;
+	for (i = 0; i < 3000; i++)
+		if (filemap_write(&f->map, PAGES(i), page, sizeof(page)) != sizeof(page))
+			break;
+	assert_int_equal(i, 2048);
+	assert_int_equal(filemap_write(&f->map, PAGES(i), page, sizeof(page)), -ENOSPC);
+	assert_int_equal(f->map.nr_dirty, 2048);
+	assert_int_equal(filemap_sync(&f->map), -ENOSPC);
+	/* Cut off, they need not be written any more. */
+	f->nr_writes = 0;
+	assert_int_equal(filemap_truncate(&f->map, PAGES(10)), 0);
+	assert_int_equal(f->map.nr_dirty, 10);
+	f->write_error = 0;
+	assert_int_equal(filemap_sync(&f->map), 0);
+	assert_int_equal(f->nr_writes, 10);
+	test_file_destroy(f);
+}
+
+static void pages_are_counted_by_kind(void **state)
+{
+	struct test_file *f = test_file_create(&test_store_ops, PAGES(16), O_RDWR);
+	struct test_file *m = test_file_create(&test_memory_ops, PAGES(16), O_RDWR);
+	uint64_t nr_cached, nr_memory;
+
+	touch(f, 3, false);
+	touch(m, 3, true);
+	touch(m, 9, true);
+	filemap_count(&nr_cached, &nr_memory);
+	assert_int_equal(nr_cached, 16); /* with its neighbours */
+	assert_int_equal(nr_memory, 2);
+	filemap_mark_dirty(&f->map, 3);
+	filemap_mark_dirty(&f->map, 3);
+	filemap_mark_dirty(&f->map, 700); /* not there any more */
+	assert_int_equal(f->map.nr_dirty, 1);
+	filemap_mark_dirty(&m->map, 3); /* no store: never dirty */
+	assert_int_equal(m->map.nr_dirty, 0);
+	test_file_destroy(f);
+	test_file_destroy(m);
+}
+
+/* A shortage in the middle of a read ahead: the page asked for comes, alone. */
+static void reads_shrink_when_memory_is_short(void **state)
+{
+	static pfn_t taken[20000];
+	struct test_file *f = test_file_create(&test_store_ops, PAGES(256), O_RDONLY);
+	unsigned nr = 0;
+
+	touch(f, 255, false); /* the tree has its nodes */
+	kmalloc_shrink();
+	while (nr < ARRAY_SIZE(taken) && frames_free() > 3)
+		taken[nr++] = frame_alloc(FRAME_KERNEL);
+	assert_true(nr < ARRAY_SIZE(taken));
+	touch(f, 254, false);
+	f->nr_pages_read = 0;
+	touch(f, 14, false); /* 16 were wanted */
+	assert_true(f->nr_pages_read <= 4);
+	assert_true(filemap_is_cached(&f->map, 14) && !filemap_is_cached(&f->map, 20));
+	while (nr != 0)
+		frame_put(taken[--nr]);
+	test_file_destroy(f);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -269,6 +338,9 @@ int main(void)
 		TEST(invalidation_keeps_what_is_dirty_or_mapped),
 		TEST(writers_are_found),
 		TEST(a_writer_of_much_writes_back_itself),
+		TEST(a_writer_of_much_hears_of_errors),
+		TEST(pages_are_counted_by_kind),
+		TEST(reads_shrink_when_memory_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

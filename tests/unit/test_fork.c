@@ -325,6 +325,29 @@ static void second_fork_flushes_only_what_was_written(void **state)
 	put_and_check(parent, child);
 }
 
+/*
+ * Processors cache tables as well: read through one, and the write permission of its slot is known.
+ * When fork takes that away, something beneath is flushed, even if no page has been written to lately.
+ */
+static void cached_tables_are_flushed(void **state)
+{
+	struct aspace *parent, *child;
+
+	setup(&pt_ops_x86_64, FORK_SHARE);
+	parent = new_aspace();
+	map_fixed(parent, BASE, PAGES(200), RW);
+	poke_pages(parent, BASE, 200, 1);
+	child = fork_aspace(parent);
+	aspace_put(child);
+	map_fixed(parent, BASE + PAGES(300), PAGES(1), PROT_READ);
+	peek(parent, BASE + PAGES(300)); /* takes the table over; its pages count as cold */
+	reset_counts();
+	child = fork_aspace(parent);
+	assert_int_equal(fake.nr_flush_range, 1);
+	assert_true(fake.flush_start >= BASE && fake.flush_end <= BASE + PAGES(512));
+	put_and_check(parent, child);
+}
+
 static void parent_takes_over_after_exit(void **state)
 {
 	for (unsigned c = 0; c < ARRAY_SIZE(all_codecs); c++) {
@@ -528,6 +551,7 @@ int main(void)
 		cmocka_unit_test(cow_costs_a_table_copy_each_and_one_flush),
 		cmocka_unit_test(share_costs_root_slots),
 		cmocka_unit_test(second_fork_flushes_only_what_was_written),
+		cmocka_unit_test(cached_tables_are_flushed),
 		cmocka_unit_test(parent_takes_over_after_exit),
 		cmocka_unit_test(exit_of_an_unmodified_child_is_cheap),
 		cmocka_unit_test(hot_pages_are_copied),

@@ -9,6 +9,7 @@
 
 #include "fake_machine.h"
 #include "mm/frame.h"
+#include "mm/frame_trace.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -32,15 +33,52 @@ static int check_audit(void **state)
 	return 0;
 }
 
+static uint64_t metadata_pages(uint64_t nr_frames) { return nr_frames * (8 + FRAME_TRACE_BYTES) / PAGE_SIZE; }
+
 static void test_metadata_is_8_bytes(void **state)
 {
 	struct frame_stats s = stats_now();
 
 	assert_int_equal(sizeof(struct frame), 8);
-	/* 16 MiB: 4096 frames, of which 8 hold the metadata */
-	assert_int_equal(s.nr_total, 4096 - 8);
-	assert_int_equal(s.nr_free, 4096 - 8);
-	assert_int_equal(s.nr_kind[FRAME_RESERVED], 8);
+	/* 16 MiB: 4096 frames, of which 8 (debug builds: 72) hold the metadata */
+	assert_int_equal(s.nr_total, 4096 - metadata_pages(4096));
+	assert_int_equal(s.nr_free, 4096 - metadata_pages(4096));
+	assert_int_equal(s.nr_kind[FRAME_RESERVED], metadata_pages(4096));
+}
+
+/* The pages of an initrd below, between and above the other memory; given back in pieces. */
+static void test_give(void **state)
+{
+	static const struct fake_range places[] = {{0, 4 * MIB}, {5 * MIB, 13 * MIB + 4096}, {20 * MIB, 24 * MIB}};
+	static const struct fake_range memory[][2] = {
+		{{4 * MIB, 6 * MIB}, {10 * MIB, 20 * MIB}},
+		{{1 * MIB, 5 * MIB}, {14 * MIB, 20 * MIB}},
+		{{0, 1 * MIB}, {3 * MIB, 20 * MIB}},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		const struct fake_range *r = &places[i];
+		uint64_t base = 0x40000000, nr = (r->end - r->start) / PAGE_SIZE, step, before;
+
+		fake.initrd = *r;
+		fake_machine_boot_ranges(base, memory[i], 2);
+		before = frame_nr_free();
+		assert_int_equal(stats_now().nr_total, before + nr);
+		for (int k = 0; k < 100; k++) /* some of it has metadata by now */
+			frame_alloc(FRAME_ANON);
+		assert_int_equal(frame_audit(), 0);
+		for (uint64_t at = r->start; at < r->end; at += step) {
+			step = MIN((at / PAGE_SIZE * 7 % 300 + 1) * PAGE_SIZE, r->end - at);
+			frame_give((paddr_t){base + at}, (paddr_t){base + at + step});
+			assert_int_equal(frame_audit(), 0);
+			frame_alloc(FRAME_ANON);
+		}
+		while (!pfn_is_none(frame_alloc(FRAME_ANON)))
+			;
+		assert_int_equal(stats_now().nr_kind[FRAME_ANON], before + nr);
+		assert_int_equal(frame_audit(), 0);
+	}
+	fake.initrd = (struct fake_range){0, 0};
 }
 
 static void test_one_frame(void **state)
@@ -165,7 +203,7 @@ static void test_run_takes_what_there_is(void **state)
 	pfn_t *all = calloc(5000, sizeof(*all));
 	unsigned got = frame_alloc_run(FRAME_ANON, all, 5000);
 
-	assert_int_equal(got, 4088);
+	assert_int_equal(got, 4096 - metadata_pages(4096));
 	assert_int_equal(frame_nr_free(), 0);
 	assert_int_equal(frame_alloc_run(FRAME_ANON, all + got, 1), 0);
 	for (unsigned i = 0; i < got; i += 2) /* only single frames are free */
@@ -187,7 +225,7 @@ static void test_everything_comes_back(void **state)
 	assert_int_equal(n, total);
 	assert_int_equal(frame_audit(), 0);
 	for (uint64_t i = 0; i < n; i++)
-		frame_put(all[(i * 1031) % n]); /* 4088 and 1031 have no common divisor */
+		frame_put(all[(i * 1031) % n]); /* n and 1031 have no common divisor */
 	assert_int_equal(frame_nr_free(), total);
 	assert_int_equal(frame_audit(), 0);
 	big = frame_alloc_order(FRAME_KERNEL, FRAME_ORDER_MAX); /* all has merged again */
@@ -205,8 +243,8 @@ static void test_holes_and_frame_0(void **state)
 	fake_machine_boot_ranges(0, ranges, 4);
 	got = frame_alloc_run(FRAME_ANON, all, 8192);
 	assert_int_equal(got, stats_now().nr_total);
-	/* all frames but frame 0 and the metadata: 0x3c00 frames * 8 bytes = 30 pages */
-	assert_int_equal(got, 0x9f - 1 + 0x800 + 1 + 0x801 - 30);
+	/* all frames but frame 0 and the metadata */
+	assert_int_equal(got, 0x9f - 1 + 0x800 + 1 + 0x801 - metadata_pages(0x3c00));
 	for (unsigned i = 0; i < got; i++) {
 		uint64_t pa = pfn_to_phys(all[i]).raw;
 		bool inside = false;
@@ -232,7 +270,7 @@ static void test_sparse_range_is_given_up(void **state)
 	fake.is_quiet = true;
 	fake_machine_boot_ranges(0x40000000, ranges, 2);
 	assert_non_null(strstr(fake.log, "too sparse"));
-	assert_int_equal(stats_now().nr_total, 4088);
+	assert_int_equal(stats_now().nr_total, 4096 - metadata_pages(4096));
 	fake_machine_reset();
 }
 
@@ -349,7 +387,7 @@ static void test_shrinkers(void **state)
 		cached[nr_cached] = frame_alloc(FRAME_CACHE);
 	while (!pfn_is_none(frame_alloc(FRAME_ANON)))
 		n++;
-	assert_int_equal(n, 4088); /* the cached ones too */
+	assert_int_equal(n, 4096 - metadata_pages(4096)); /* the cached ones too */
 	assert_int_equal(nr_shrinks, 2);
 	assert_int_equal(frame_nr_free(), 0);
 }
@@ -433,6 +471,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_metadata_is_8_bytes, boot16, check_audit),
+		cmocka_unit_test_setup_teardown(test_give, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_one_frame, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_zeroed, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_low_addresses_first, boot16, check_audit),

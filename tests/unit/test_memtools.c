@@ -138,7 +138,8 @@ static void test_report_tells_the_history(void **state)
 	assert_false(WIFEXITED(status) && WEXITSTATUS(status) <= 1 && size == 0);
 	assert_non_null(strstr(text, "use-after-poison"));
 	assert_non_null(strstr(text, "in frame 0x40000"));
-	assert_non_null(strstr(text, "last allocated by"));
+	assert_non_null(strstr(text, "allocated by"));
+	assert_non_null(strstr(text, "freed last by"));
 	assert_non_null(strstr(text, "the_one_who_freed"));
 }
 

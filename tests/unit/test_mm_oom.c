@@ -22,6 +22,7 @@ struct snapshot {
 
 static const struct pt_ops *codec;
 static enum fork_mode mode;
+static uint64_t nr_failures, nr_failures_total; /* injected */
 
 /* Data, a hole, untouched read-only pages, a private file, room never touched, and a stack above. */
 static void world_create(struct world *w)
@@ -101,6 +102,7 @@ static void sweep_one(operation op, bool persistent)
 
 		fail_alloc_arm(n, persistent);
 		err = op(&w);
+		nr_failures += fail_alloc_count() >= n;
 		fail_alloc_arm(0, false);
 		assert_int_equal(mm_audit(), 0);
 		if (err == 0)
@@ -121,6 +123,7 @@ static void sweep_one(operation op, bool persistent)
 static void sweep(operation op)
 {
 	mm_test_boot(64 * MB);
+	nr_failures = 0;
 	for (unsigned c = 0; c < ARRAY_SIZE(all_codecs); c++)
 		for (unsigned m = 0; m < ARRAY_SIZE(all_modes); m++) {
 			codec = all_codecs[c];
@@ -128,6 +131,8 @@ static void sweep(operation op)
 			sweep_one(op, false);
 			sweep_one(op, true);
 		}
+	assert_true(nr_failures > 0);
+	nr_failures_total += nr_failures;
 }
 
 static int as_error(int64_t result) { return result < 0 ? (int)result : 0; }
@@ -204,6 +209,24 @@ static int op_forced(struct world *w)
 	/* A bad pointer and no memory look alike to the caller. */
 	return copy_to_user_forced(w->as, uaddr(BASE + PAGES(960)), "\0", 1) == -EFAULT ? -ENOMEM : 0;
 }
+static int op_cache_fill(struct world *w)
+{
+	char byte;
+
+	return as_error(filemap_read(&w->file->map, PAGES(35), &byte, 1));
+}
+static int op_truncate(struct world *w)
+{
+	/* Both address spaces lose pages, private ones too: all of them, or none. */
+	int err = filemap_truncate(&w->file->map, 0);
+
+	if (err == 0) {
+		fail_alloc_arm(0, false);
+		assert_int_equal(filemap_truncate(&w->file->map, PAGES(40)), 0);
+		poke(w->child, BASE + PAGES(1001), 42); /* what the snapshot of the child has */
+	}
+	return err;
+}
 
 #define SWEEP(name)                                                                                          \
 	static void sweep_##name(void **state) { sweep(op_##name); }
@@ -211,7 +234,7 @@ SWEEP(mmap)
 SWEEP(mmap_over) SWEEP(munmap) SWEEP(munmap_hole) SWEEP(mprotect_none) SWEEP(mprotect_exec)
 	SWEEP(mprotect_read) SWEEP(mremap_move) SWEEP(mremap_tables) SWEEP(mremap_over) SWEEP(mremap_shrink)
 		SWEEP(brk) SWEEP(dontneed) SWEEP(dontfork) SWEEP(write) SWEEP(first_touch) SWEEP(file_write)
-			SWEEP(grow_stack) SWEEP(fork) SWEEP(forced)
+			SWEEP(grow_stack) SWEEP(fork) SWEEP(forced) SWEEP(cache_fill) SWEEP(truncate)
 
 				static void sweep_create(void **state)
 {
@@ -249,8 +272,11 @@ int main(void)
 		cmocka_unit_test(sweep_dontfork),      cmocka_unit_test(sweep_write),
 		cmocka_unit_test(sweep_first_touch),   cmocka_unit_test(sweep_grow_stack),
 		cmocka_unit_test(sweep_fork),	       cmocka_unit_test(sweep_forced),
-		cmocka_unit_test(sweep_file_write),
+		cmocka_unit_test(sweep_file_write),    cmocka_unit_test(sweep_cache_fill),
+		cmocka_unit_test(sweep_truncate),
 	};
+	int nr_failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	printf("total: %llu failures injected\n", (unsigned long long)nr_failures_total);
+	return nr_failed;
 }

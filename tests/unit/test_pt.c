@@ -1,6 +1,6 @@
 /*
  * The page table by itself: walks, private paths, take-over, gathers, reserves,
- * with every codec. And the audit: each kind of damage is found and named.
+ * with every codec.
  */
 #include "mm_test.h"
 
@@ -73,6 +73,32 @@ static void check_dirty(const struct pt_ops *ops)
 
 static void writes_set_dirty(void **state) { for_each_codec(check_dirty); }
 
+/* A page that is mapped without having been used, as beside a fault on a file. */
+static void check_first_use(const struct pt_ops *ops)
+{
+	pfn_t page = frame_alloc(FRAME_ANON), found;
+	prot_t rw = prot_make(PROT_BIT_R | PROT_BIT_W), prot;
+
+	map_fixed(as, BASE, PAGES(2), RW);
+	poke(as, BASE + PAGES(1), 1); /* private tables */
+	ops->map(&as->pt, BASE, &page, 1, rw, PT_USER);
+	assert_true(!entry_at(as, BASE).accessed && !entry_at(as, BASE).dirty);
+	assert_true(aspace_walk(as, uaddr(BASE), TRAP_READ, &found, &prot));
+	assert_true(pfn_equal(found, page));
+	assert_true(entry_at(as, BASE).accessed && !entry_at(as, BASE).dirty);
+	assert_true(aspace_walk(as, uaddr(BASE), TRAP_WRITE, &found, &prot));
+	assert_true(entry_at(as, BASE).accessed && entry_at(as, BASE).dirty);
+	/* A page of the kernel's own is not for the user. */
+	ops->replace(&as->pt, BASE, page, rw, PT_ACCESSED, &(struct pt_gather){.as = as});
+	frame_get(page);
+	assert_false(aspace_walk(as, uaddr(BASE), TRAP_READ, &found, &prot));
+	ops->set_prot(&as->pt, BASE, rw, PT_USER);
+	assert_true(aspace_walk(as, uaddr(BASE), TRAP_READ, &found, &prot));
+	frame_put(page);
+}
+
+static void first_use_sets_the_bits(void **state) { for_each_codec(check_first_use); }
+
 static void check_effective_write(const struct pt_ops *ops)
 {
 	struct aspace *child;
@@ -99,7 +125,7 @@ static void check_next(const struct pt_ops *ops)
 	struct pt_entry e;
 	uint64_t va = BASE;
 
-	map_fixed(as, BASE, PAGES(80000), RW);
+	assert_int_equal(map_anon(as, BASE, PAGES(80000), RW, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE), BASE);
 	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
 		poke(as, BASE + PAGES(at[i]), 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
@@ -221,111 +247,12 @@ static void reserves_are_all_or_nothing(void **state)
 	done();
 }
 
-/* ---- the audit finds damage -------------------------------------------------------- */
-
-static pte_t *leaf_slot(uint64_t va)
-{
-	const struct pt_ops *ops = as->pt.ops;
-	pfn_t t = as->pt.root;
-
-	for (unsigned level = ops->nr_levels;; level--) {
-		pte_t *s = (pte_t *)pfn_to_ptr(t) + va / pt_slot_bytes(ops, level) % (1u << ops->index_bits);
-		struct pte_fields f;
-
-		if (level == 1)
-			return s;
-		ops->decode(*s, &f);
-		t = phys_to_pfn(f.pa);
-	}
-}
-
-static void expect_violation(const char *what)
-{
-	fake.is_quiet = true;
-	fake.log_size = 0;
-	memset(fake.log, 0, sizeof(fake.log));
-	assert_int_not_equal(mm_audit(), 0);
-	assert_non_null(strstr(fake.log, what));
-	fake.is_quiet = false;
-}
-
-static void check_audit(const struct pt_ops *ops)
-{
-	struct aspace *child;
-	pte_t *slot, old;
-	struct pte_fields f;
-	char name[32];
-
-	map_fixed(as, BASE, PAGES(200), RW);
-	poke_pages(as, BASE, 200, 1);
-	assert_int_equal(mm_audit(), 0);
-	slot = leaf_slot(BASE);
-	old = *slot;
-	ops->decode(old, &f);
-	snprintf(name, sizeof(name), "frame %u ", phys_to_pfn(f.pa).raw);
-
-	frame_get(phys_to_pfn(f.pa));
-	expect_violation(name); /* a reference too many */
-	assert_true(frame_unref(phys_to_pfn(f.pa)) == false);
-	*slot = (pte_t){0};
-	expect_violation("leaked");
-	*slot = ops->encode_page(f.pa, prot_make(PROT_BIT_R | PROT_BIT_W | PROT_BIT_X), f.attrs);
-	expect_violation("(7)"); /* exec nobody asked for */
-	*slot = ops->encode_page(f.pa, f.prot, f.attrs & ~(unsigned)PT_USER);
-	expect_violation("not a user page");
-	*slot = ops->encode_page(f.pa, f.prot, f.attrs | PT_SHARED);
-	expect_violation("shared or private");
-	*slot = old;
-	as->pt.nr_pages++;
-	expect_violation("resident pages");
-	as->pt.nr_pages--;
-	frame_table_set_pages(ptr_to_pfn(slot), 199);
-	expect_violation("(6)");
-	frame_table_set_pages(ptr_to_pfn(slot), 200);
-	assert_int_equal(mm_audit(), 0);
-
-	/* A write-protect forgotten at fork. */
-	aspace_set_fork_mode(FORK_COW);
-	child = fork_aspace(as);
-	*slot = ops->encode_page(f.pa, f.prot, f.attrs);
-	expect_violation("may be written through one (3)");
-	*slot = ops->without_write(*slot);
-	assert_int_equal(mm_audit(), 0);
-	aspace_put(child);
-
-	/* A page that is left writable although its mapping is not. */
-	assert_int_equal(aspace_mprotect(as, BASE, PAGES(200), PROT_READ), 0);
-	*slot = ops->encode_page(f.pa, f.prot, f.attrs);
-	expect_violation("its VMA is not (3)");
-	*slot = ops->without_write(*slot);
-}
-
-static void the_audit_names_the_damage(void **state) { for_each_codec(check_audit); }
-
-static void audit_points_panic(void **state)
-{
-	pfn_t pfn;
-
-	use_codec(&pt_ops_x86_64);
-	aspace_set_audit(true);
-	map_fixed(as, BASE, PAGES(2), RW);
-	poke(as, BASE, 1);
-	pfn = entry_at(as, BASE).pfn;
-	frame_get(pfn);
-	fake.is_quiet = true;
-	assert_true(FAKE_PANICS(mm_audit_point("a test")));
-	assert_int_equal(fake.nr_panics, 1);
-	aspace_set_audit(false);
-	frame_put(pfn);
-	mm_audit_point("nothing");
-	done();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(walks_check_every_right),
 		cmocka_unit_test(writes_set_dirty),
+		cmocka_unit_test(first_use_sets_the_bits),
 		cmocka_unit_test(write_is_granted_by_all_levels),
 		cmocka_unit_test(next_finds_pages_in_order),
 		cmocka_unit_test(tables_are_taken_over),
@@ -333,8 +260,6 @@ int main(void)
 		cmocka_unit_test(gathers_overflow_in_order),
 		cmocka_unit_test(ranges_merge),
 		cmocka_unit_test(reserves_are_all_or_nothing),
-		cmocka_unit_test(the_audit_names_the_damage),
-		cmocka_unit_test(audit_points_panic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

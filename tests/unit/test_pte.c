@@ -57,6 +57,15 @@ static void check_without_write(const struct pt_ops *ops, paddr_t pa, prot_t pro
 
 static void without_write_changes_nothing_else(void **state) { for_each_page(check_without_write); }
 
+static void check_aged(const struct pt_ops *ops, paddr_t pa, prot_t prot, unsigned attrs)
+{
+	pte_t e = ops->aged(ops->encode_page(pa, prot, attrs));
+
+	assert_int_equal(e.raw, ops->encode_page(pa, prot, attrs & ~(unsigned)(PT_ACCESSED | PT_DIRTY)).raw);
+}
+
+static void ageing_clears_accessed_and_dirty(void **state) { for_each_page(check_aged); }
+
 static void table_entries_decode_to_what_was_encoded(void **state)
 {
 	for (unsigned c = 0; c < ARRAY_SIZE(all_codecs); c++) {
@@ -167,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(page_entries_decode_to_what_was_encoded),
 		cmocka_unit_test(without_write_changes_nothing_else),
+		cmocka_unit_test(ageing_clears_accessed_and_dirty),
 		cmocka_unit_test(table_entries_decode_to_what_was_encoded),
 		cmocka_unit_test(zero_is_absent),
 		cmocka_unit_test(hardware_sees_the_rights),

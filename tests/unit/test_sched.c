@@ -11,6 +11,7 @@ void abort(void) __attribute__((noreturn));
 #include "abi/sched.h"
 #include "abi/time.h"
 #include "abi/wait.h"
+#include "mm/kmalloc.h"
 #include "sched/cmdline.h"
 #include "sched/futex.h"
 #include "syscall/syscall.h"
@@ -56,6 +57,7 @@ void arch_user_enter(void)
 static void program(void (*fn)(void))
 {
 	frame_init_user(current_task()->frame, (uintptr_t)fn, U(0x10000));
+	frame_set_result(current_task()->frame, 4711); /* no child shall see it */
 	journal[0] = '\0';
 }
 
@@ -158,20 +160,34 @@ static void test_fork_inherits(void **state)
 	me->sig.hand->actions[SIGUSR2 - 1].handler = LINUX_SIG_DFL;
 }
 
-/* Every allocation fails once: the right errno, nothing left behind. */
-static void test_clone_without_memory(void **state)
+/* CLONE_CHILD_SETTID is for the child's memory. */
+static void look_for_own_tid(void)
+{
+	int tid;
+
+	assert_int_equal(copy_from_user(&tid, uaddr(U(0)), sizeof(tid)), 0);
+	assert_int_equal(tid, current_task()->tid);
+	task_exit(42);
+}
+
+/* Every allocation fails, once or from there on: the right errno, nothing left behind. */
+static void check_clone_without_memory(bool persistent)
 {
 	uint64_t args[6] = {CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD}, baseline;
-	int64_t r;
 	unsigned nr_failures = 0;
+	int tid = -1;
+	int64_t r;
 
 	args[ABI_CLONE_ARG_CHILD_TID] = U(0);
+	fake_user_put(0, &tid, sizeof(tid));
 	assert_true(fork_program(exit_42) > 0);
 	reap(0);
+	kmalloc_shrink();
+	frame_shrink_all();
 	baseline = nr_free_frames();
 	for (unsigned n = 1;; n++) {
-		program(exit_42);
-		fail_alloc_arm(n, false);
+		program(look_for_own_tid);
+		fail_alloc_arm(n, persistent);
 		r = sys_clone(args);
 		fail_alloc_arm(0, false);
 		if (r > 0)
@@ -180,11 +196,21 @@ static void test_clone_without_memory(void **state)
 		assert_int_equal(process_count(), 1);
 		assert_int_equal(task_count(), 1);
 		assert_int_equal(mm_audit(), 0);
+		kmalloc_shrink();
+		frame_shrink_all();
 		assert_true(nr_free_frames() >= baseline);
 		nr_failures++;
 	}
 	assert_true(nr_failures >= 5);
 	assert_int_equal(reap(r), 42 << 8);
+	fake_user_get(0, &tid, sizeof(tid));
+	assert_int_equal(tid, -1);
+}
+
+static void test_clone_without_memory(void **state)
+{
+	check_clone_without_memory(false);
+	check_clone_without_memory(true);
 }
 
 static void test_clone_flags(void **state)

@@ -210,6 +210,7 @@ static void futex_words(void **state)
 	assert_int_equal(user_load_u32(uaddr(BASE + 8), &seen), 0);
 	assert_int_equal(seen, 7);
 	assert_int_equal(user_load_u32(uaddr(BASE + 9), &seen), -EINVAL);
+	assert_int_equal(user_cmpxchg_u32(uaddr(BASE + 9), 6, 9, &seen), -EINVAL);
 	assert_int_equal(user_cmpxchg_u32(uaddr(BASE + 8), 6, 9, &seen), 0);
 	assert_int_equal(seen, 7);
 	assert_int_equal(user_cmpxchg_u32(uaddr(BASE + 8), 7, 9, &seen), 0);

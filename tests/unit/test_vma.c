@@ -14,7 +14,7 @@
 #include "fs/vfs.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
-#include "mm/vma.h"
+#include "mm/vma_node.h"
 
 #define PAGE 4096ull
 #define RW (PROT_BIT_R | PROT_BIT_W)
@@ -565,6 +565,51 @@ static void test_gap_search_in_a_large_tree(void **state)
 	vma_tree_destroy(&t);
 }
 
+/* ---- the audit ------------------------------------------------------------------------ */
+
+/* Does the audit find something when *field holds that value? It is as before afterwards. */
+#define DAMAGE(t, field, value)                                                                              \
+	({                                                                                                   \
+		typeof(field) kept = (field);                                                                \
+		unsigned nr_bad;                                                                             \
+		(field) = (value);                                                                           \
+		nr_bad = vma_tree_audit(t);                                                                  \
+		(field) = kept;                                                                              \
+		assert_int_equal(vma_tree_audit(t), 0);                                                      \
+		nr_bad != 0;                                                                                 \
+	})
+
+static void test_the_audit_finds_damage(void **state)
+{
+	struct vma_tree t;
+	struct vma_node *leaf;
+	struct vma_child *child;
+
+	vma_tree_init(&t);
+	for (unsigned i = 0; i < 200; i++)
+		insert(&t, make(10 + 3 * i, 2, RW));
+	assert_int_equal(t.root->level, 1);
+	child = &t.root->child[1];
+	leaf = child->node;
+	fake.is_quiet = true;
+	assert_true(DAMAGE(&t, leaf->vma[1].end, leaf->vma[1].start));	     /* empty */
+	assert_true(DAMAGE(&t, leaf->vma[1].start, leaf->vma[1].start + 1)); /* not aligned */
+	assert_true(DAMAGE(&t, leaf->vma[1].end, leaf->vma[3].end));	     /* overlap */
+	assert_true(DAMAGE(&t, leaf->vma[1].page_index, 7));
+	assert_true(DAMAGE(&t, leaf->vma[1].end, leaf->vma[2].start)); /* should be one */
+	assert_true(DAMAGE(&t, leaf->refs, 0));
+	assert_true(DAMAGE(&t, leaf->count, 0));
+	assert_true(DAMAGE(&t, leaf->count, 1000));
+	assert_true(DAMAGE(&t, t.root->child[2].node->level, 1));
+	assert_true(DAMAGE(&t, child->start, child->start - PAGE));
+	assert_true(DAMAGE(&t, child->end, child->end + PAGE));
+	assert_true(DAMAGE(&t, child->max_gap, 5 * PAGE));
+	assert_true(DAMAGE(&t, t.nr_vmas, 199));
+	assert_true(DAMAGE(&t, t.nr_pages, 401));
+	fake.is_quiet = false;
+	vma_tree_destroy(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +627,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_random_model_with_clones, boot, check_clean),
 		cmocka_unit_test_setup_teardown(test_nodes_are_well_filled, boot, check_clean),
 		cmocka_unit_test_setup_teardown(test_gap_search_in_a_large_tree, boot, check_clean),
+		cmocka_unit_test_setup_teardown(test_the_audit_finds_damage, boot, check_clean),
 		cmocka_unit_test_setup_teardown(test_use_beyond_the_reservation_panics, boot, NULL),
 	};
 

@@ -14,7 +14,8 @@ enum {
 	NR_MMAP = 9, NR_SIGACTION = 13, NR_SIGPROCMASK = 14, NR_CLOSE = 3, NR_GETPPID = 110, NR_SETPGID = 109,
 	NR_SIGALTSTACK = 131, NR_PRCTL = 157, NR_EXIT = 60, NR_PRLIMIT = 302, NR_MSEAL = 462,
 };
-enum { PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_NO_NEW_PRIVS = 38 };
+enum { PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_TSC = 26, PR_SET_NO_NEW_PRIVS = 38 };
+enum { PR_TSC_SIGSEGV = 2 };
 enum { PROT_READ_WRITE = 3, MAP_SHARED_FIXED = 0x11 };
 enum { AT_NULL = 0, AT_HWCAP2 = 26, HWCAP2_FSGSBASE = 2 };
 enum { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000, SA_NODEFER = 0x40000000 };
@@ -92,6 +93,9 @@ static int64_t tie_to_kernel(const struct stub_setup *setup)
 	call(NR_SETPGID, 0, 0, 0, 0, 0, 0);
 	call(NR_PRLIMIT, 0, 4, (uint64_t)(uintptr_t)no_core, 0, 0, 0);
 	call(NR_PRCTL, PR_SET_NAME, (uint64_t)(uintptr_t)name, 0, 0, 0, 0);
+	/* Where the host cannot, a program that reads the counter does not repeat. */
+	if (setup->traps_counter)
+		call(NR_PRCTL, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
 	return call(NR_PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
 }
 

@@ -101,6 +101,7 @@ struct stub_op {
 /* Prepared by the kernel, read once by start.c before the filter stands. */
 struct stub_setup {
 	uint32_t nr_filter;
+	uint32_t traps_counter; /* reading the time counter traps (runs with a seed) */
 	int32_t parent;         /* the kernel's process id: the stub ends if it is not its parent */
 	int32_t seal_error;     /* out: mseal's result */
 	int32_t error;          /* out: what failed (negative errno), and */

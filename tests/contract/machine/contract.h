@@ -38,6 +38,8 @@ void check_failed(const char *file, int line, const char *what);
 	} while (0)
 
 const struct boot_info *contract_boot_info(void);
+/* crash.c: does what the command line's crash= says, if it says so. */
+void contract_crash(const char *cmdline);
 
 /* ---- upcalls ------------------------------------------------------------- */
 

@@ -216,6 +216,7 @@ static void set_up(const struct boot_info *boot)
 	frame_init(boot);
 	kmalloc_init();
 	kernel_task.tid = 1;
+	str_copy(kernel_task.name, "contract", sizeof(kernel_task.name));
 	kernel_task.process = &kernel_process;
 	arch_cpu()->current = arch_cpu()->idle = &kernel_task;
 	aspace_init();
@@ -227,6 +228,7 @@ void __wrap_kernel_main(const struct boot_info *boot)
 	unsigned nr = 0, nr_failed = 0;
 
 	set_up(boot);
+	contract_crash(boot->cmdline);
 	for (unsigned s = 0; s < ARRAY_SIZE(suites); s++)
 		nr += count(suites[s]);
 	say("KTAP version 1\n1..%u\n", nr);

@@ -1,3 +1,4 @@
+# metal: no dynamic programs in the root: they are the host's own
 # programs of the host itself, dynamically linked
 PATH=/usr/local/bin:/usr/bin:/bin; export PATH
 /bin/sh -c 'echo dash $0; exit 3' name; echo $?; /bin/ls -d /usr; /bin/echo hello | /bin/cat; /usr/bin/env X=1 /bin/sh -c 'echo $X'; /usr/bin/sort <<END | /usr/bin/tr a-z A-Z
