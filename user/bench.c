@@ -4,10 +4,11 @@
  * One static program that runs unchanged on Linux, User Mode Linux and
  * Levitate; tools/bench runs it on all three and compares.
  *
- *   bench [--list] [--reps N] [--rows NAME[,NAME...]]
+ *   bench [--list] [--reps N] [--rep-ms N] [--rows NAME[,NAME...]]
  *   bench child                  exits at once (what the fork-exec row executes)
  *   bench @exit                  exits at its very first instruction (fork-exec-only)
- *   bench init PROGRAM [ARG...]  as process 1: runs PROGRAM, powers the machine off
+ *   bench init PROGRAM [ARG...]  as process 1: runs PROGRAM, powers the machine off;
+ *                                tells first what the CPU's counter showed at its first instruction
  *
  * Each row is one line on standard output, fields separated by tabs:
  *   NAME  MEDIAN  UNIT  MINIMUM  REPETITIONS
@@ -52,7 +53,7 @@ enum {
 	CLOCK_SAMPLES = 200,
 };
 
-static const int64_t REP_NS = 20 * 1000 * 1000;           /* one repetition lasts about this */
+static int64_t rep_ns;                                    /* one repetition lasts about this */
 static const int64_t ROW_NS = INT64_C(3) * 1000 * 1000 * 1000; /* no new repetition after this */
 static const long MAX_LOOPS = 10 * 1000 * 1000;
 
@@ -77,6 +78,7 @@ struct row {
 };
 
 static char row_message[256];
+uint64_t start_ticks;                     /* what the CPU's counter showed at the first instruction */
 static const char *self_path;             /* how to execute this program again */
 static int64_t clock_cost_ns;             /* what one read of the clock takes */
 static unsigned char *memory;             /* the row's touched memory, or NULL */
@@ -269,7 +271,7 @@ static enum outcome vfork_exit(const struct row *row, long loops, int64_t *ns)
 /*
  * The program's entry point (-Wl,-e,bench_entry). "bench @exit" ends before any code of libc has
  * run: on a virtual machine the CPUID instructions of libc's start-up cost more than
- * the exec. Everything else goes on to libc's own entry.
+ * the exec. Everything else goes on to libc's own entry, the CPU's counter noted in start_ticks.
  */
 __asm__(".globl bench_entry\n"
 	"bench_entry:\n"
@@ -282,7 +284,13 @@ __asm__(".globl bench_entry\n"
 	"	mov $231, %eax\n" /* exit_group */
 	"	xor %edi, %edi\n"
 	"	syscall\n"
-	"1:	jmp _start\n"
+	"1:	mov %rdx, %rcx\n" /* the kernel's word for _start */
+	"	rdtsc\n"
+	"	shl $32, %rdx\n"
+	"	or %rdx, %rax\n"
+	"	mov %rax, start_ticks(%rip)\n"
+	"	mov %rcx, %rdx\n"
+	"	jmp _start\n"
 #elif defined(__aarch64__)
 	"	ldr x9, [sp]\n"
 	"	cmp x9, #2\n"
@@ -294,7 +302,10 @@ __asm__(".globl bench_entry\n"
 	"	mov x8, #94\n" /* exit_group */
 	"	mov x0, #0\n"
 	"	svc #0\n"
-	"1:	b _start\n"
+	"1:	mrs x9, cntvct_el0\n"
+	"	adrp x10, start_ticks\n"
+	"	str x9, [x10, :lo12:start_ticks]\n"
+	"	b _start\n"
 #endif
 );
 
@@ -651,6 +662,8 @@ static const struct row rows[] = {
 	{ "fork-call-16m", "us", fork_call, 1, MIB_BYTES(16), "the same, 16 MiB" },
 	{ "fork-call-64m", "us", fork_call, 1, MIB_BYTES(64), "the same, 64 MiB" },
 	{ "fork-call-256m", "us", fork_call, 1, MIB_BYTES(256), "the same, 256 MiB" },
+	{ "fork-exit-1m", "us", fork_exit, 1, MIB_BYTES(1),
+	  "fork, exit of the child, wait, 1 MiB of touched memory" },
 	{ "fork-exit-256m", "us", fork_exit, 1, MIB_BYTES(256),
 	  "fork, exit of the child, wait, 256 MiB of touched memory" },
 	{ "thread-join", "us", thread_join, 1, 0, "a thread created and joined" },
@@ -687,9 +700,9 @@ static enum outcome calibrate(const struct row *row, long *loops)
 			return result;
 		/* By the time that passes, not the time charged, so that a row stays short. */
 		int64_t passed = now_ns() - start;
-		if (passed >= REP_NS / 2 || *loops >= MAX_LOOPS)
+		if (passed >= rep_ns / 2 || *loops >= MAX_LOOPS)
 			return ROW_OK;
-		int64_t factor = passed > 0 ? REP_NS / passed : 10;
+		int64_t factor = passed > 0 ? rep_ns / passed : 10;
 		*loops *= (long)(factor < 2 ? 2 : factor > 10 ? 10 : factor);
 		if (*loops > MAX_LOOPS)
 			*loops = MAX_LOOPS;
@@ -808,6 +821,8 @@ static int init_main(char **command)
 		return 2;
 	}
 	open_console();
+	printf("#start: %llu\n", (unsigned long long)start_ticks);
+	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
 		execv(command[0], command);
@@ -834,26 +849,32 @@ static int init_main(char **command)
 
 static int usage(FILE *out)
 {
-	fputs("usage: bench [--list] [--reps N] [--rows NAME[,NAME...]]\n"
+	fputs("usage: bench [--list] [--reps N] [--rep-ms N] [--rows NAME[,NAME...]]\n"
 	      "       bench init PROGRAM [ARG...]     (as process 1)\n"
 	      "  --list   print every row's name, unit and meaning\n"
 	      "  --reps   repetitions of each row, 1 to 1000 (default 5)\n"
+	      "  --rep-ms how long one repetition lasts, at least half of it (default 20)\n"
 	      "  --rows   measure only these rows\n",
 	      out);
 	return out == stdout ? 0 : 2;
 }
 
-/* Returns the number, or -1 if the text is not one from 1 to MAX_REPS. */
-static int parse_reps(const char *text)
+/* Puts the number into *out; false, with a complaint, if the text is not one from 1 to MAX_REPS. */
+static bool parse_number(const char *option, const char *text, int *out)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
-	return *text == '\0' || *end != '\0' || n < 1 || n > MAX_REPS ? -1 : (int)n;
+	if (*text == '\0' || *end != '\0' || n < 1 || n > MAX_REPS) {
+		fprintf(stderr, "bench: bad number \"%s\" for %s\n", text, option);
+		return false;
+	}
+	*out = (int)n;
+	return true;
 }
 
 static int bench_main(int argc, char **argv)
 {
-	int reps = DEFAULT_REPS;
+	int reps = DEFAULT_REPS, rep_ms = 20;
 	const char *list = NULL;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
@@ -864,16 +885,17 @@ static int bench_main(int argc, char **argv)
 		} else if (strcmp(argv[i], "--rows") == 0 && i + 1 < argc) {
 			list = argv[++i];
 		} else if (strcmp(argv[i], "--reps") == 0 && i + 1 < argc) {
-			reps = parse_reps(argv[++i]);
-			if (reps < 0) {
-				fprintf(stderr, "bench: bad number of repetitions \"%s\"\n", argv[i]);
+			if (!parse_number("--reps", argv[++i], &reps))
 				return 2;
-			}
+		} else if (strcmp(argv[i], "--rep-ms") == 0 && i + 1 < argc) {
+			if (!parse_number("--rep-ms", argv[++i], &rep_ms))
+				return 2;
 		} else {
 			fprintf(stderr, "bench: unknown or incomplete argument \"%s\"\n", argv[i]);
 			return usage(stderr);
 		}
 	}
+	rep_ns = (int64_t)rep_ms * 1000 * 1000;
 	return rows_run(list, reps);
 }
 

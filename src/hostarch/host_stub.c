@@ -82,8 +82,14 @@ int host_stub_setup(const void *program, size_t program_bytes, size_t shared_byt
 	return 0;
 }
 
+/*
+ * libc's clone() by its other name. That of ThreadSanitizer prepares the child for a copy of our memory, and would by
+ * that make us, who share it, blind to synchronisation.
+ */
+int __clone(int (*fn)(void *arg), void *stack, int flags, void *arg, ...);
+
 /* In the child, on its own small stack, the parent asleep: raw system calls only. */
-static int spawn_child(void *arg)
+static __attribute__((no_sanitize_thread)) int spawn_child(void *arg)
 {
 	struct spawn *spawn = arg;
 	char *argv[] = {(char *)"levitate-guest", spawn->argument, NULL};
@@ -113,7 +119,7 @@ int host_stub_spawn(uint64_t offset)
 	/* No handler of ours may run in the child: it shares our memory. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = clone(spawn_child, child_stack + CHILD_STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, &spawn);
+	pid = __clone(spawn_child, child_stack + CHILD_STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, &spawn);
 	error = errno;
 	if (pid > 0 && spawn.error == 0)
 		live_pids[nr_live++] = pid;

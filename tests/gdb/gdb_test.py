@@ -81,8 +81,10 @@ ROOT_IS_KNOWN = {ROOT_FRAME: [r"^frame 0x\w+ table, 1 reference, \d+ pages benea
 
 
 def case_live():
-    frames = gdb(levitate("guest_stack"), ["break arch_cpu_idle", "run", *LOOK, "lv-audit", "lv-log", ROOT_FRAME])
-    check(frames, {**LOOK, **ROOT_IS_KNOWN, "lv-log": [r"^version \d.* MiB of memory"], "lv-audit": [r"^the audit found nothing$"]})
+    damage = "set variable $lv_task(1)->aspace->pt.nr_pages = 1"
+    frames = gdb(levitate("guest_stack"), ["break arch_cpu_idle", "run", *LOOK, "lv-audit", "lv-log", ROOT_FRAME, damage,
+                                           "call mm_audit()"])
+    check(frames, {**LOOK, **ROOT_IS_KNOWN, "call mm_audit()": [r"= 1$"], "lv-log": [r"^version \d.* MiB of memory"], "lv-audit": [r"^the audit found nothing$"]})
 
 
 def case_core():
@@ -103,6 +105,16 @@ def case_attach():
                    "backtrace": [r" in (__libc_)?pause \(", r" innermost \(\) at .*guest_stack.c:\d+$",
                                  r" middle \(\) at ", r" main \(\) at "],
                    "lv-ps": LOOK["lv-ps"]})
+
+
+def case_allocation():
+    """Who allocated a frame: a demonstration, whose allocators are a debug build's."""
+    demo = os.path.join(options.programs, "..", "demos", "leaked_frame")
+    frames = gdb([demo], ["break aspace_munmap", "run", "up", "lv-frame pfn.raw*4096", "lv-frame (pfn.raw+1000)*4096"])
+    check(frames, {"lv-frame pfn.raw*4096": [r"^frame 0x\w+ anon, 2 references\n  allocated by$", r"^    copy_to_user_in at ",
+                                             r"^    the_one_who_needs_a_page at .*/leaked_frame.c:\d+$"]})
+    if "by" in frames[-1][1]:
+        failures.append(f"a frame that nobody used has a history: {frames[-1][1]}")
 
 
 def case_points():

@@ -28,6 +28,9 @@ import runcase
 
 FRAME = re.compile(rb"\n@@@ (\d+) (-?\d+) (\d+) (\d+) (\d+)\n")
 LESS_WORK = 8  # $SLOW of the cases
+# What QEMU's TCG does not do, on Linux neither (CAVEATS.md): these lines are not compared.
+NOT_IN_TCG = {"t_fpu_x86_64": [(re.compile(r"^vector divide\n(  signal 8 .*\n)?", re.M), "vector divide\n"),
+                               (re.compile(r"^alignment check: .*", re.M), "alignment check")]}
 # Besides the cases' own time: QEMU emulates, and may share its CPU with other tests.
 SLOWNESS = 4
 
@@ -187,6 +190,8 @@ def main():
     parser.add_argument("cases", nargs="+", metavar="CASE")
     args = parser.parse_args()
     cases = [runcase.Case(path) for path in args.cases]
+    for case in cases:
+        case.masks += NOT_IN_TCG.get(case.name, [])
     return oracle(args, cases) if args.what == "oracle" else run(args, cases)
 
 

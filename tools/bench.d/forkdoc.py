@@ -192,8 +192,8 @@ def drawing(results, sizes, fork):
 # ---- the document ---------------------------------------------------------------------
 
 def replace_block(text, name, body):
-    """Puts body between the lines <!-- bench fork: NAME --> and <!-- end -->."""
-    pattern = re.compile(rf"(<!-- bench fork: {re.escape(name)} -->\n).*?(<!-- end -->\n)", re.S)
+    """Puts body between the lines <!-- bench NAME --> and <!-- end -->."""
+    pattern = re.compile(rf"(<!-- bench {re.escape(name)} -->\n).*?(<!-- end -->\n)", re.S)
     if not pattern.search(text):
         raise systems.BenchError(f"docs/PERFORMANCE.md has no place for the block {name}")
     return pattern.sub(lambda match: match.group(1) + body + match.group(2), text)
@@ -210,10 +210,10 @@ def write(all_texts, counts, results, sizes, options, facts):
     with open(DOCUMENT, encoding="utf-8") as file:
         text = file.read()
     for name, body in all_texts.items():
-        text = replace_block(text, name, indented(body))
-    text = replace_block(text, "counts", indented("\n".join(counts)))
+        text = replace_block(text, f"fork: {name}", indented(body))
+    text = replace_block(text, "fork: counts", indented("\n".join(counts)))
     machine = (f"{facts.read_first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} CPUs, Linux "
                f"{os.uname().release}; {options.rounds} rounds")
-    text = replace_block(text, "machine", f"Measured on {machine}.\n")
+    text = replace_block(text, "fork: machine", f"Measured on {machine}.\n")
     with open(DOCUMENT, "w", encoding="utf-8") as file:
         file.write(text)

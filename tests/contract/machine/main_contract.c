@@ -180,7 +180,7 @@ int guest_access(struct guest *g, uint64_t va, unsigned access, unsigned *nr_fau
 bool map_pages(struct aspace *as, uint64_t va, unsigned nr_pages, unsigned prot)
 {
 	struct mmap_args args = {.addr = va, .length_bytes = nr_pages * PAGE_SIZE, .prot = prot,
-				 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED};
+				 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE};
 
 	return aspace_mmap(as, &args) == (int64_t)va;
 }

@@ -84,6 +84,11 @@ def read(address, size):
     return bytes(gdb.selected_inferior().read_memory(address, size))
 
 
+def elements(array):
+    low, high = array.type.range()
+    return (array[i] for i in range(low, high + 1))
+
+
 def list_entries(head, type_name, member):
     """The objects of a struct list."""
     kind = type_of(type_name)
@@ -410,6 +415,13 @@ def symbol_at(pc):
         symbol = gdb.execute(f"info symbol {pc}", to_string=True).split(" in section")[0].strip()
         names.append((symbol if "No symbol" not in symbol else "??", where))
     return names
+
+
+def code_at(pc):
+    """The same in one line: inner < outer at file:line."""
+    names = symbol_at(pc)
+    where = names[0][1]
+    return " < ".join(name for name, _ in names) + (f" at {where}" if where else "")
 
 
 def is_aarch64():

@@ -112,7 +112,7 @@ def aspaces():
 class FrameCommand(k.Command):
     """lv-frame ADDRESS
     One frame of physical memory (a physical address): its kind, its references, every mapping of it, and in debug builds
-    the stack that allocated it. A table that several processes share is followed once for each of them."""
+    the stacks that allocated it and freed it last. A table that several processes share is followed once for each of them."""
 
     name = "lv-frame"
 
@@ -139,27 +139,24 @@ class FrameCommand(k.Command):
             k.visit(aspace, on_entry)
         self.allocation(pfn)
 
-    def allocation(self, pfn):
-        symbol = gdb.lookup_global_symbol("frame_trace_of")
-        if symbol is None or not gdb.selected_inferior().threads() or not k_can_call():
+    @staticmethod
+    def allocation(pfn):
+        """Debug builds: the return addresses of src/mm/frame_trace.c, whose table stands behind the metadata of all frames."""
+        note = gdb.lookup_global_symbol("frame_trace_note")
+        if note is None:
             return
-        trace = gdb.parse_and_eval(f"(void **)frame_trace_of((pfn_t){{{pfn}}})")
-        if int(trace) == 0:
-            return
-        print("  allocated by")
-        for i in range(8):
-            pc = int(trace[i])
-            if pc == 0:
-                break
-            print(f"    {k.symbol_at(pc - 1)[-1][0]}")
-
-
-def k_can_call():
-    try:
-        gdb.parse_and_eval("frame_nr_free()")
-        return True
-    except gdb.error:
-        return False
+        base = int(k.variable("frame_table_base_"))
+        chunk = 1 << k.variable("buddy", "mm/buddy.c").type.range()[1]
+        span = -(base - int(k.variable("end_of_memory", "mm/buddy.c"))) // chunk * chunk
+        traces = k.variable("frame_table_")[span].address.cast(gdb.lookup_type("struct frame_trace").pointer())
+        code = int(note.value().address)
+        for event, what in enumerate(("allocated by", "freed last by")):
+            callers = [int(distance) for distance in k.elements(traces[pfn - base]["caller"][event])]
+            callers = callers[:callers.index(0)] if 0 in callers else callers
+            if callers:
+                print(f"  {what}")
+            for distance in callers:
+                print(f"    {k.code_at(code + distance - 1)}")
 
 
 class Shared(k.Command):

@@ -71,10 +71,7 @@ def print_frames(pc, fp, low, high):
     """A chain of frame pointers within [low, high): {the caller's frame pointer, return address}."""
     word = gdb.lookup_type("unsigned long").pointer()
     for nr in range(64):
-        names = k.symbol_at(pc if nr == 0 else pc - 1)
-        outer, where = names[-1][0], names[0][1]
-        inlined = "".join(f"{name} < " for name, _ in names[:-1])
-        print(f"#{nr:<2} {pc:#018x} {inlined}{outer}" + (f" at {where}" if where else ""))
+        print(f"#{nr:<2} {pc:#018x} {k.code_at(pc if nr == 0 else pc - 1)}")
         if not low <= fp < high - 8 or fp % 8 != 0:
             break
         record = gdb.Value(fp).cast(word)
