@@ -7,7 +7,9 @@
 if(LEVITATE_ARCH STREQUAL "x86_64")
 	target_compile_options(core_flags INTERFACE -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fcf-protection=none)
 else()
-	target_compile_options(core_flags INTERFACE -mgeneral-regs-only -mno-outline-atomics -mbranch-protection=none)
+	# -fno-unwind-tables: the tables are debug information then (.debug_frame), as they are on x86_64 without it.
+	target_compile_options(core_flags INTERFACE -mgeneral-regs-only -mno-outline-atomics -mbranch-protection=none
+		-fno-unwind-tables)
 endif()
 target_compile_options(core_flags INTERFACE -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables)
 

@@ -121,6 +121,8 @@ class Build:
             raise BuildError(done.stderr)
 
     def link_command(self, program):
+        if program not in self.programs:
+            raise BuildError(f"the build has no program {program}")
         return self._ninja("-t", "commands", "-s", self.programs[program])
 
     def compile(self, unit, directory):
