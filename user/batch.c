@@ -4,7 +4,7 @@
  * /batch/env holds the environment, one NAME=value a line; T in it is the directory whose in/case.sh is
  * the script of the moment. /batch/list holds one case a line, fields apart by tabs:
  *
- *     seconds, uid, file to put at $T/in/case.sh or -, file for standard input, program, arguments
+ *     seconds, uid, gid, file to put at $T/in/case.sh or -, file for standard input, program, arguments
  *
  * For each case one frame goes to standard output (the console, made raw):
  *
@@ -42,7 +42,7 @@ struct output {
 
 struct test_case {
 	double seconds;
-	unsigned uid;
+	unsigned uid, gid;
 	const char *script, *input;
 	char **argv;
 };
@@ -134,7 +134,7 @@ __attribute__((noreturn)) static void become(const struct test_case *c, int out,
 	if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(96);
 	closefrom(3);
-	if (chdir("/") != 0 || setgroups(0, NULL) != 0 || setresgid(c->uid, c->uid, c->uid) != 0 ||
+	if (chdir("/") != 0 || setgroups(0, NULL) != 0 || setresgid(c->gid, c->gid, c->gid) != 0 ||
 	    setresuid(c->uid, c->uid, c->uid) != 0)
 		_exit(95);
 	umask(022);
@@ -194,6 +194,8 @@ static void run(unsigned number, const struct test_case *c)
 	int pipes[2][2], status;
 	pid_t child;
 
+	if (chown(top, c->uid, c->gid) != 0)
+		give_up(top);
 	if (strcmp(c->script, "-") != 0 && rename(c->script, in_top("in/case.sh")) != 0)
 		give_up(c->script);
 	if (pipe2(pipes[0], O_CLOEXEC) != 0 || pipe2(pipes[1], O_CLOEXEC) != 0)
@@ -246,9 +248,10 @@ static void run_line(unsigned number, char *line)
 
 	while ((field = strsep(&line, "\t")) != NULL && n < FIELDS_MAX)
 		fields[n++] = field;
-	if (n < 5)
+	if (n < 6)
 		give_up("bad line in /batch/list");
-	c = (struct test_case){atof(fields[0]), (unsigned)atoi(fields[1]), fields[2], fields[3], &fields[4]};
+	c = (struct test_case){atof(fields[0]), (unsigned)atoi(fields[1]), (unsigned)atoi(fields[2]), fields[3],
+			       fields[4], &fields[5]};
 	run(number, &c);
 }
 

@@ -61,8 +61,9 @@ extern char *arch_phys_base;
 
 /* ---- CPU and contexts ---------------------------------------------------- */
 
-/* This CPU's block (sched/cpu.h). */
-struct cpu *arch_cpu(void);
+/* This CPU's block (sched/cpu.h); there is one CPU. The machine defines it. */
+extern struct cpu arch_boot_cpu;
+static inline struct cpu *arch_cpu(void) { return &arch_boot_cpu; }
 
 /* Saved kernel context of a task that is not running: its stack pointer. */
 struct arch_context {

@@ -124,7 +124,15 @@ void frame_set_kind(pfn_t pfn, enum frame_kind kind);
 /* Number of pages mapped beneath a page table (FRAME_TABLE only); up to FRAME_TABLE_PAGES_MAX. */
 #define FRAME_TABLE_PAGES_MAX ((1u << FRAME_KIND_SHIFT_) - 1)
 static inline uint32_t frame_table_pages(pfn_t pfn) { return frame_meta_(pfn)->info & FRAME_TABLE_PAGES_MAX; }
-void frame_table_set_pages(pfn_t pfn, uint32_t nr_pages);
+void frame_table_pages_broken_(pfn_t pfn);
+static inline void frame_table_set_pages(pfn_t pfn, uint32_t nr_pages)
+{
+	struct frame *f = frame_meta_(pfn);
+
+	if (__builtin_expect(f->info >> FRAME_KIND_SHIFT_ != FRAME_TABLE || nr_pages > FRAME_TABLE_PAGES_MAX, 0))
+		frame_table_pages_broken_(pfn);
+	f->info = (uint32_t)FRAME_TABLE << FRAME_KIND_SHIFT_ | nr_pages;
+}
 
 /*
  * Instruction fetches see what the frame holds now: set when arch_code_sync() was called for it, cleared

@@ -15,9 +15,20 @@ struct spinlock {
 	uint32_t held;
 };
 #define SPINLOCK_INIT {0}
-void spin_lock(struct spinlock *lock);
-void spin_unlock(struct spinlock *lock);
-bool spin_is_held(const struct spinlock *lock);
+NORETURN void spin_broken_(const struct spinlock *lock);
+static inline void spin_lock(struct spinlock *lock)
+{
+	if (lock->held != 0)
+		spin_broken_(lock);
+	lock->held = 1;
+}
+static inline void spin_unlock(struct spinlock *lock)
+{
+	if (lock->held != 1)
+		spin_broken_(lock);
+	lock->held = 0;
+}
+static inline bool spin_is_held(const struct spinlock *lock) { return lock->held != 0; }
 
 struct mutex {
 	struct task *owner;

@@ -56,8 +56,6 @@ int signal_send_pgrp_locked(int pgid, int sig, const struct linux_siginfo *info)
 bool signal_send_timer_locked(struct task *t, struct process *p, struct signal_info *si);
 /* A fault of the current task: unblocks and resets to default if it is blocked or ignored. */
 void signal_force(int sig, const struct linux_siginfo *info);
-/* Is there something to deliver (not blocked)? Ends interruptible sleeps. */
-bool signal_is_pending(const struct task *t);
 /* Is the task to die, whatever it does? Ends killable sleeps. */
 bool signal_is_fatal_pending(const struct task *t);
 bool signal_is_ignored(const struct task *t, int sig);

@@ -186,6 +186,15 @@ static inline bool process_is_init(const struct process *p) { return p->pid == 1
  */
 bool process_is_protected(const struct process *p);
 
+/* Is there a signal to deliver (not blocked)? Ends interruptible sleeps. */
+static inline bool signal_is_pending(const struct task *t)
+{
+	const struct process *p = t->process;
+
+	return ((t->sig.queue.pending | p->signal.queue.pending) & ~t->sig.blocked) != 0 || t->must_exit ||
+	       p->stop_pending != 0;
+}
+
 static inline void task_get(struct task *t) { t->refs++; }
 void task_put(struct task *t);
 static inline void process_get(struct process *p) { p->refs++; }

@@ -27,7 +27,8 @@ void ktimer_cancel(struct ktimer *t);
 static inline bool ktimer_is_set(const struct ktimer *t) { return t->is_set; }
 
 /* The earliest deadline, or KTIMER_NONE. */
-uint64_t ktimer_next(void);
+extern struct ktimer *ktimer_first_;
+static inline uint64_t ktimer_next(void) { return ktimer_first_ != NULL ? ktimer_first_->deadline_ns : KTIMER_NONE; }
 /* Runs what is due at now_ns. */
 void ktimer_run(uint64_t now_ns);
 

@@ -34,10 +34,10 @@ struct history_event {
 	int32_t tid;
 	uint32_t nr; /* system call, or HISTORY_FAULT */
 	uint64_t args[3];
-	int64_t result;
-	bool is_done;
+	int64_t result; /* HISTORY_PENDING: not yet known */
 };
 #define HISTORY_FAULT UINT32_MAX
+#define HISTORY_PENDING INT64_MIN
 
 extern struct history_event history_ring_[HISTORY_EVENTS];
 extern uint32_t history_next_;
@@ -47,19 +47,15 @@ static inline uint32_t history_begin(int tid, uint32_t nr, uint64_t a, uint64_t 
 {
 	uint32_t at = history_next_++;
 
-	history_ring_[at % HISTORY_EVENTS] = (struct history_event){tid, nr, {a, b, c}, 0, false};
+	history_ring_[at % HISTORY_EVENTS] = (struct history_event){tid, nr, {a, b, c}, HISTORY_PENDING};
 	return at;
 }
 
 /* Forgotten if the ring has gone round meanwhile. */
 static inline void history_end(uint32_t at, int64_t result)
 {
-	struct history_event *e = &history_ring_[at % HISTORY_EVENTS];
-
-	if (history_next_ - at <= HISTORY_EVENTS) {
-		e->result = result;
-		e->is_done = true;
-	}
+	if (history_next_ - at <= HISTORY_EVENTS)
+		history_ring_[at % HISTORY_EVENTS].result = result;
 }
 
 #endif

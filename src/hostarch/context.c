@@ -28,9 +28,7 @@ struct fiber {
 static struct fiber *free_fibers;
 static struct fiber boot_fiber;
 static struct fiber *running = &boot_fiber;
-static struct cpu boot_cpu;
-
-struct cpu *arch_cpu(void) { return &boot_cpu; }
+struct cpu arch_boot_cpu;
 
 static struct fiber *fiber_alloc(void)
 {

@@ -313,10 +313,9 @@ void frame_set_kind(pfn_t pfn, enum frame_kind kind)
 	spin_unlock(&lock);
 }
 
-void frame_table_set_pages(pfn_t pfn, uint32_t nr_pages)
+void frame_table_pages_broken_(pfn_t pfn)
 {
-	ASSERT(frame_kind(pfn) == FRAME_TABLE && nr_pages <= FRAME_TABLE_PAGES_MAX);
-	frame_meta_(pfn)->info = frame_info(FRAME_TABLE, 0) | nr_pages;
+	panic("frame %#x, of kind %u, is given a count of pages beneath it", pfn.raw, frame_kind(pfn));
 }
 
 bool frame_is_valid(pfn_t pfn)

@@ -40,13 +40,19 @@ static inline pte_t *slot_at(pfn_t table, uint64_t va, unsigned level)
 	return &table_slots(table)[slot_index(va, level)];
 }
 
-/* Where to look on for a slot in use, from slot i on: empty ones are passed over eight at a time. */
-static inline unsigned slot_skip_empty(const pte_t *s, unsigned i)
+#define SLOT_GROUP 16u
+
+static inline bool slot_group_is_empty(const pte_t *s)
 {
-	while (i % 8 == 0 && i < TABLE_SLOTS &&
-	       (s[i].raw | s[i + 1].raw | s[i + 2].raw | s[i + 3].raw | s[i + 4].raw | s[i + 5].raw | s[i + 6].raw |
-		s[i + 7].raw) == 0)
-		i += 8;
+	return (s[0].raw | s[1].raw | s[2].raw | s[3].raw | s[4].raw | s[5].raw | s[6].raw | s[7].raw | s[8].raw |
+		s[9].raw | s[10].raw | s[11].raw | s[12].raw | s[13].raw | s[14].raw | s[15].raw) == 0;
+}
+
+/* The first slot in use from slot i on, or TABLE_SLOTS; empty ones are passed over a group at a time. */
+static inline unsigned slot_next_used(const pte_t *s, unsigned i)
+{
+	while (i < TABLE_SLOTS && s[i].raw == 0)
+		i += i % SLOT_GROUP == 0 && slot_group_is_empty(&s[i]) ? SLOT_GROUP : 1;
 	return i;
 }
 
@@ -131,12 +137,9 @@ static void node_drop(pfn_t x, unsigned level)
 		return;
 	left = level != 0 ? frame_table_pages(x) : 0;
 	pt_stats.nr_drops += level == 1 ? left : 0;
-	for (unsigned i = 0; left != 0 && (i = slot_skip_empty(s, i)) < nr_slots; i++) {
-		pfn_t child;
+	for (unsigned i = 0; left != 0 && (i = slot_next_used(s, i)) < nr_slots; i++) {
+		pfn_t child = pte_pfn(s[i]);
 
-		if (pte_is_absent(s[i]))
-			continue;
-		child = pte_pfn(s[i]);
 		if (level == 1) {
 			left--;
 			frame_put(child);
@@ -308,25 +311,24 @@ static void table_share_slots(pfn_t n, pfn_t x, unsigned level)
 {
 	pte_t *d = table_slots(n), *s = table_slots(x);
 	uint32_t left = frame_table_pages(x);
-	unsigned i = 0;
 
 	frame_table_set_pages(n, left);
 	pt_stats.nr_table_copies++;
-	for (; left != 0; i++) {
-		pte_t e = slot_load(&s[i]);
+	memset(d, 0, PAGE_SIZE);
+	for (unsigned i = 0; left != 0; i++) {
+		pte_t e;
 
-		if (!pte_is_absent(e)) {
-			frame_get(pte_pfn(e));
-			left -= slot_pages(e, level);
-			if (pte_is_writable(e) && !(level == 1 && pte_is_shared(e))) {
-				slot_clear_write(&s[i]);
-				e = pte_without_write(e);
-			}
-			pt_stats.nr_entry_writes++;
+		i = slot_next_used(s, i);
+		e = slot_load(&s[i]);
+		frame_get(pte_pfn(e));
+		left -= slot_pages(e, level);
+		pt_stats.nr_entry_writes++;
+		if (pte_is_writable(e) && !(level == 1 && pte_is_shared(e))) {
+			slot_clear_write(&s[i]);
+			e = pte_without_write(e);
 		}
 		d[i] = e;
 	}
-	memset(&d[i], 0, (TABLE_SLOTS - i) * sizeof(pte_t));
 }
 
 /*
@@ -338,12 +340,12 @@ static void table_age(pfn_t t)
 	pte_t *s = table_slots(t);
 	uint32_t left = frame_table_pages(t);
 
-	for (unsigned i = 0; left != 0; i++) {
-		pte_t e = slot_load(&s[i]), aged = pte_aged(e);
+	for (unsigned i = 0; left != 0; i++, left--) {
+		pte_t e, aged;
 
-		if (pte_is_absent(e))
-			continue;
-		left--;
+		i = slot_next_used(s, i);
+		e = slot_load(&s[i]);
+		aged = pte_aged(e);
 		if (!pte_is_shared(e) && aged.raw != e.raw)
 			__atomic_store_n(&s[i].raw, aged.raw, __ATOMIC_RELAXED);
 	}

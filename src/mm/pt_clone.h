@@ -32,11 +32,9 @@ static unsigned table_count_hot(pfn_t t, unsigned max)
 	uint32_t left = frame_table_pages(t);
 	unsigned nr = 0;
 
-	for (unsigned i = 0; left != 0 && nr <= max; i++) {
-		pte_t e = slot_load(&s[i]);
-
-		left -= !pte_is_absent(e);
-		nr += !pte_is_absent(e) && pte_is_hot(e);
+	for (unsigned i = 0; left != 0 && nr <= max; i++, left--) {
+		i = slot_next_used(s, i);
+		nr += pte_is_hot(slot_load(&s[i]));
 	}
 	return nr;
 }
@@ -144,16 +142,16 @@ static int clone_leaf(struct pt_clone *c, pfn_t n, pfn_t x, uint64_t va, bool wr
 	frame_table_set_pages(n, left);
 	memset(d, 0, PAGE_SIZE);
 	for (unsigned i = 0; left != 0; i++) {
+		bool is_writable;
 		uint64_t page;
 		pte_t e;
 
-		i = slot_skip_empty(s, i);
+		i = slot_next_used(s, i);
 		e = slot_load(&s[i]);
 		page = va + i * PAGE_SIZE;
-		if (pte_is_absent(e))
-			continue;
+		is_writable = pte_is_private_writable(e);
 		left--;
-		if ((may_copy || is_hot) && clone_wants_copy(c, e, is_hot)) {
+		if ((may_copy || (is_hot && is_writable)) && clone_wants_copy(c, e, is_hot)) {
 			err = clone_copy_page(c, &d[i], e, page);
 			if (err != 0)
 				break;
@@ -161,7 +159,7 @@ static int clone_leaf(struct pt_clone *c, pfn_t n, pfn_t x, uint64_t va, bool wr
 		}
 		frame_get(pte_pfn(e));
 		d[i] = e;
-		if (!pte_is_private_writable(e))
+		if (!is_writable)
 			continue;
 		slot_clear_write(&s[i]);
 		d[i] = pte_without_write(e);
@@ -221,10 +219,8 @@ static int clone_table(struct pt_clone *c, pfn_t n, pfn_t x, unsigned level, uin
 	for (unsigned i = 0; left != 0 && err == 0; i++) {
 		pte_t e;
 
-		i = slot_skip_empty(s, i);
+		i = slot_next_used(s, i);
 		e = slot_load(&s[i]);
-		if (pte_is_absent(e))
-			continue;
 		left -= slot_pages(e, level);
 		err = clone_slot(c, &d[i], &s[i], level - 1, va + i * slot_span(level), writable, nr_scans);
 	}

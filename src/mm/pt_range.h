@@ -294,9 +294,12 @@ static unsigned move_pages(struct pt *pt, uint64_t from, uint64_t to, uint64_t n
 	pte_t *s, *d;
 	unsigned moved = 0, max = MIN(pt_leaf_room(from), pt_leaf_room(to));
 
+	max = (unsigned)MIN(max, nr);
+	/* Tables made for nothing would be beyond what move_cost() counted. */
+	if (range_is_empty(pt->root, PTE_LEVELS, from, from + max * PAGE_SIZE))
+		return max;
 	path_own(pt, from, 1, r, g, &src);
 	path_own(pt, to, 1, r, g, &dst);
-	max = (unsigned)MIN(max, nr);
 	s = slot_at(src.table[1], from, 1);
 	d = slot_at(dst.table[1], to, 1);
 	for (unsigned i = 0; i < max; i++) {
@@ -313,7 +316,6 @@ static unsigned move_pages(struct pt *pt, uint64_t from, uint64_t to, uint64_t n
 	path_add_pages(pt, &src, 1, -(int64_t)moved);
 	path_add_pages(pt, &dst, 1, moved);
 	path_prune(pt, from, g);
-	path_prune(pt, to, g);
 	return max;
 }
 

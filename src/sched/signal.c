@@ -17,14 +17,6 @@ uint64_t signal_pending_set(const struct task *t)
 	return t->sig.queue.pending | t->process->signal.queue.pending;
 }
 
-bool signal_is_pending(const struct task *t)
-{
-	const struct process *p = t->process;
-
-	return ((t->sig.queue.pending | p->signal.queue.pending) & ~t->sig.blocked) != 0 || t->must_exit ||
-	       p->stop_pending != 0;
-}
-
 bool signal_is_fatal_pending(const struct task *t) { return t->must_exit; }
 
 bool signal_is_blocked(const struct task *t, int sig) { return (t->sig.blocked & SIGMASK(sig)) != 0; }

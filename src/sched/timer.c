@@ -9,7 +9,7 @@
 #include "arch/machine.h"
 #include "lib/assert.h"
 
-static struct ktimer *root;
+struct ktimer *ktimer_first_;
 static uint64_t realtime_offset_ns;
 
 /* Makes the later of two roots the first child of the earlier one. Equal deadlines: a stays ahead. */
@@ -78,11 +78,11 @@ void ktimer_cancel(struct ktimer *t)
 	if (!t->is_set)
 		return;
 	children = meld_siblings(t->child);
-	if (t == root) {
-		root = children;
+	if (t == ktimer_first_) {
+		ktimer_first_ = children;
 	} else {
 		unlink_from_siblings(t);
-		root = meld(root, children);
+		ktimer_first_ = meld(ktimer_first_, children);
 	}
 	t->is_set = false;
 	t->child = t->next = t->prev = NULL;
@@ -95,15 +95,13 @@ void ktimer_set(struct ktimer *t, uint64_t deadline_ns)
 	t->deadline_ns = deadline_ns;
 	t->child = t->next = t->prev = NULL;
 	t->is_set = true;
-	root = meld(root, t);
+	ktimer_first_ = meld(ktimer_first_, t);
 }
-
-uint64_t ktimer_next(void) { return root != NULL ? root->deadline_ns : KTIMER_NONE; }
 
 void ktimer_run(uint64_t now_ns)
 {
-	while (root != NULL && root->deadline_ns <= now_ns) {
-		struct ktimer *t = root;
+	while (ktimer_first_ != NULL && ktimer_first_->deadline_ns <= now_ns) {
+		struct ktimer *t = ktimer_first_;
 
 		ktimer_cancel(t);
 		t->fn(t);

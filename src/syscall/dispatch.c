@@ -56,15 +56,29 @@ static int64_t not_implemented(uint64_t nr)
 	return -ENOSYS;
 }
 
-static int64_t call(uint64_t nr, const uint64_t args[6])
+static inline int64_t call(uint64_t nr, const uint64_t args[6])
 {
 	if (nr < SYSCALL_NR_MAX && syscall_table[nr].call != NULL)
 		return syscall_table[nr].call(args);
 	return not_implemented(nr);
 }
 
+static __attribute__((noinline)) int64_t traced_call(uint64_t nr, const uint64_t args[6])
+{
+	struct task *task = current_task();
+	int64_t result;
+
+	trace_enter(task, nr, args);
+	result = call(nr, args);
+	trace_leave(task, nr, args, result);
+	return result;
+}
+
+/* The shortest way there is into the kernel and back: each instruction is in every call. */
 void trap_syscall(struct trap_frame *frame)
 {
+	sched_account_enter();
+
 	struct task *task = current_task();
 	uint64_t nr = frame_syscall_nr(frame);
 	const uint64_t args[6] = {frame_arg(frame, 0), frame_arg(frame, 1), frame_arg(frame, 2),
@@ -72,18 +86,11 @@ void trap_syscall(struct trap_frame *frame)
 	uint32_t event;
 	int64_t result;
 
-	sched_account_enter();
 	nr_calls++;
 	task->syscall_nr = nr;
 	task->in_syscall = true;
 	event = history_begin(task->tid, (uint32_t)nr, args[0], args[1], args[2]);
-	if (trace_calls_on) {
-		trace_enter(task, nr, args);
-		result = call(nr, args);
-		trace_leave(task, nr, args, result);
-	} else {
-		result = call(nr, args);
-	}
+	result = trace_calls_on ? traced_call(nr, args) : call(nr, args);
 	history_end(event, result);
 	task->in_syscall = false;
 	frame_set_result(frame, result);

@@ -230,7 +230,7 @@ static void print_event(const struct history_event *e)
 	else
 		say("  [%d] %s(%#llx, %#llx, %#llx, ...) = ", e->tid, call != NULL ? call->name : "?", (ull)e->args[0],
 			(ull)e->args[1], (ull)e->args[2]);
-	if (!e->is_done)
+	if (e->result == HISTORY_PENDING)
 		say("?\n");
 	else if (error != NULL)
 		say("-%s\n", error);

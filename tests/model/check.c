@@ -98,6 +98,7 @@ static bool try_ops(const struct model_setup *setup, const struct op *ops, size_
 	if (child == 0) {
 		child_begin(is_quiet);
 		alarm(EPISODE_SECONDS);
+		setlinebuf(stdout);
 		model_is_verbose = is_verbose;
 		model_run(setup, ops, nr);
 		fflush(stdout);

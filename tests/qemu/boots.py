@@ -224,6 +224,16 @@ def machines(w):
 
 
 @test()
+def kvm(w):
+    """Under KVM, where there is one for this architecture."""
+    if not qemu.has_kvm(w.arch):
+        raise machine.Skip("no KVM for it on this machine")
+    for options in ([], ["-M", "q35"] if w.arch == "x86_64" else ["-M", "virt,gic-version=host"]):
+        shows(w.sh("sh -c 'exit 5'; echo status $?; sleep 0.01", more=["-accel", "kvm", "-cpu", "host", *options]),
+              "status 5\nlevitate: init exited with status 0\n")
+
+
+@test()
 def memory_sizes(w):
     """From 32 MiB to 64 GiB; MemTotal is nearly all of it."""
     script = "awk '/^MemTotal/ { print $2 }' /proc/meminfo"

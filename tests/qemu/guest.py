@@ -99,6 +99,7 @@ def pack(arch, oracle_data, cases, output):
             archive.copy(guest_program(case.path, arch), f"{top}/in/{case.name}")
             argv = [f"/{top}/in/{case.name}"]
         lines.append("\t".join([str(case.timeout_s * SLOWNESS * runcase.time_scale()), str(os.getuid()),
+                                str(os.getgid()),
                                 f"/batch/{i}.sh" if case.is_script else "-", f"/batch/{i}.in", *argv]))
     archive.file("batch/list", "\n".join(lines) + "\n")
     archive.file("batch/env", "".join(f"{name}={value}\n" for name, value in oracle_data["env"].items()))

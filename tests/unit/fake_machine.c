@@ -18,7 +18,7 @@ struct fake_machine fake;
 char *arch_phys_base;
 
 static _Alignas(64) char boot_task[FAKE_TASK_BYTES];
-static struct cpu cpu = {.current = (struct task *)(void *)boot_task};
+WEAK struct cpu arch_boot_cpu = {.current = (struct task *)(void *)boot_task};
 
 /* ---- set-up ----------------------------------------------------------------------- */
 
@@ -86,8 +86,6 @@ uint64_t fake_seed(uint64_t seed)
 }
 
 /* ---- CPU and contexts --------------------------------------------------------------- */
-
-WEAK struct cpu *arch_cpu(void) { return &cpu; }
 
 struct fiber {
 	ucontext_t uc;

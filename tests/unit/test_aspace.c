@@ -257,6 +257,25 @@ static void mremap_moves_whole_tables(void **state)
 	assert_int_equal(aspace_rss_pages(as), 4096);
 }
 
+/*
+ * A range without a page, in tables that have some elsewhere, goes to where there are no tables at all:
+ * that takes none, whatever the number of pieces.
+ */
+static void mremap_moves_nothing_for_nothing(void **state)
+{
+	uint64_t from = BASE + 2 * MB - PAGES(49), to = BASE + ((uint64_t)1 << 40) - PAGES(58);
+
+	map_fixed(as, from - PAGES(2), PAGES(600), RW);
+	poke(as, from - PAGES(2), 1);
+	poke(as, from + PAGES(500), 2);
+	reset_counts();
+	assert_int_equal(remap(from, PAGES(114), PAGES(114), MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
+	assert_int_equal(pt_stats.nr_table_allocs, 0);
+	assert_int_equal(peek(as, from - PAGES(2)), 1);
+	assert_int_equal(peek(as, from + PAGES(500)), 2);
+	assert_int_equal(peek(as, to), 0);
+}
+
 static void mremap_dontunmap(void **state)
 {
 	int64_t at;
@@ -434,6 +453,7 @@ int main(void)
 		TEST(mremap_errors),
 		TEST(mremap_grows_shrinks_moves),
 		TEST(mremap_moves_whole_tables),
+		TEST(mremap_moves_nothing_for_nothing),
 		TEST(mremap_dontunmap),
 		TEST(mremap_duplicates_shared),
 		TEST(brk_moves),

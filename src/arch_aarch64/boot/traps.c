@@ -156,9 +156,7 @@ void machine_print_registers(const struct trap_frame *f)
 
 /* ---- contexts, the CPU ----------------------------------------------------- */
 
-static struct cpu boot_cpu;
-
-struct cpu *arch_cpu(void) { return &boot_cpu; }
+struct cpu arch_boot_cpu;
 
 void arch_context_init(struct arch_context *ctx, void *stack, size_t size_bytes, void (*fn)(void *arg), void *arg)
 {

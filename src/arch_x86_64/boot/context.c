@@ -7,9 +7,7 @@
 #define SAVED_WORDS 7 /* popped by context_swap(): six registers and the address it returns to */
 enum { SAVED_R13 = 2, SAVED_R12 = 3, SAVED_PC = 6 };
 
-static struct cpu boot_cpu;
-
-struct cpu *arch_cpu(void) { return &boot_cpu; }
+struct cpu arch_boot_cpu;
 
 void arch_context_init(struct arch_context *ctx, void *stack, size_t size_bytes, void (*fn)(void *arg), void *arg)
 {

@@ -133,7 +133,7 @@ def find_task(tid):
 
 
 def current_task():
-    return variable("boot_cpu")["current"]
+    return variable("arch_boot_cpu")["current"]
 
 
 def task_aspace(task):
