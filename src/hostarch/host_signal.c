@@ -49,7 +49,8 @@ unsigned host_pending_take(unsigned which)
 	return __atomic_fetch_and(&host_pending, ~which, __ATOMIC_SEQ_CST) & which;
 }
 
-static void note(unsigned what, bool kick)
+/* Not ThreadSanitizer's, like on_note(): we may have interrupted its library, which must not be called again then. */
+static __attribute__((no_sanitize_thread)) void note(unsigned what, bool kick)
 {
 	uint32_t *doorbell = host_running_doorbell;
 	int pid = host_running_pid;
@@ -60,10 +61,10 @@ static void note(unsigned what, bool kick)
 	if (doorbell != NULL)
 		__atomic_store_n(doorbell, 0, __ATOMIC_SEQ_CST);
 	if (kick && pid != 0)
-		kill(pid, STUB_SIG_KICK);
+		syscall(SYS_kill, pid, STUB_SIG_KICK);
 }
 
-static void on_note(int sig)
+static __attribute__((no_sanitize_thread)) void on_note(int sig)
 {
 	int saved_errno = errno;
 
@@ -161,12 +162,15 @@ static void on_crash(int sig, siginfo_t *info, void *context)
 	leave_at_once(70);
 }
 
+/* libc's sigaction() by its other name: the handlers of ThreadSanitizer's wait for the next call of libc. */
+int __sigaction(int sig, const struct sigaction *action, struct sigaction *old);
+
 static int install(int sig, void (*handler)(int))
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK | SA_RESTART};
 
 	sigfillset(&action.sa_mask);
-	return sigaction(sig, &action, NULL) == 0 ? 0 : -errno;
+	return __sigaction(sig, &action, NULL) == 0 ? 0 : -errno;
 }
 
 /* nohup, or a background job of a shell: what we were started to ignore stays ignored. */

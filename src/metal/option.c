@@ -4,6 +4,7 @@
  */
 #include "lib/string.h"
 #include "metal/internal.h"
+#include "sched/cmdline.h"
 
 #define CMDLINE_BYTES 4096u
 
@@ -15,30 +16,6 @@ const char *option_set_cmdline(const char *text)
 	return cmdline;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
-
-/* Copies the next word of *at without its quotes; cut when longer than buf. False: there is none. */
-static bool next_word(const char **at, char *buf, size_t size_bytes)
-{
-	const char *p = *at;
-	bool is_quoted = false;
-	size_t n = 0;
-
-	while (is_blank(*p))
-		p++;
-	if (*p == '\0')
-		return false;
-	for (; *p != '\0' && (is_quoted || !is_blank(*p)); p++) {
-		if (*p == '"')
-			is_quoted = !is_quoted;
-		else if (n + 1 < size_bytes)
-			buf[n++] = *p;
-	}
-	buf[n] = '\0';
-	*at = p;
-	return true;
-}
-
 bool metal_option(const char *name, char *buf, size_t size_bytes)
 {
 	const size_t length = strlen(name);
@@ -46,7 +23,7 @@ bool metal_option(const char *name, char *buf, size_t size_bytes)
 	char word[128];
 	bool found = false;
 
-	while (next_word(&at, word, sizeof(word)) && strcmp(word, "--") != 0) {
+	while (cmdline_word(&at, word, sizeof(word)) && strcmp(word, "--") != 0) {
 		if (strncmp(word, name, length) != 0 || (word[length] != '=' && word[length] != '\0'))
 			continue;
 		str_copy(buf, word[length] == '=' ? word + length + 1 : "", size_bytes);

@@ -41,11 +41,23 @@ static inline pte_t *slot_at(pfn_t table, uint64_t va, unsigned level)
 }
 
 #define SLOT_GROUP 16u
+_Static_assert(TABLE_SLOTS % SLOT_GROUP == 0, "tables are whole groups");
 
 static inline bool slot_group_is_empty(const pte_t *s)
 {
 	return (s[0].raw | s[1].raw | s[2].raw | s[3].raw | s[4].raw | s[5].raw | s[6].raw | s[7].raw | s[8].raw |
 		s[9].raw | s[10].raw | s[11].raw | s[12].raw | s[13].raw | s[14].raw | s[15].raw) == 0;
+}
+
+/*
+ * The group to look at behind nr slots: from both ends of the table inwards by turns, for what is in use
+ * lies mostly at one of them, programs at the lower, stacks at the upper.
+ */
+static inline unsigned slot_group_inwards(unsigned nr, unsigned nr_slots)
+{
+	unsigned k = nr / SLOT_GROUP, nr_groups = (nr_slots + SLOT_GROUP - 1) / SLOT_GROUP;
+
+	return (k % 2 == 0 ? k / 2 : nr_groups - 1 - k / 2) * SLOT_GROUP;
 }
 
 /* The first slot in use from slot i on, or TABLE_SLOTS; empty ones are passed over a group at a time. */
@@ -125,6 +137,32 @@ static pfn_t table_init(pfn_t t)
 
 static pfn_t table_alloc(void) { return table_init(frame_alloc(FRAME_TABLE)); }
 
+static void node_drop(pfn_t x, unsigned level);
+
+/* Drops what the group of slots from `first` on points at, up to `left` pages; returns how many. */
+static uint32_t group_drop(const pte_t *s, unsigned first, unsigned nr_slots, unsigned level, uint32_t left)
+{
+	const unsigned end = MIN(first + SLOT_GROUP, nr_slots);
+	const uint32_t before = left;
+
+	if (slot_group_is_empty(&s[first]))
+		return 0;
+	for (unsigned i = first; i < end && left != 0; i++) {
+		pfn_t child = pte_pfn(s[i]);
+
+		if (pte_is_absent(s[i]))
+			continue;
+		if (level == 1) {
+			left--;
+			frame_put(child);
+		} else {
+			left -= MIN(left, frame_table_pages(child));
+			node_drop(child, level - 1);
+		}
+	}
+	return before - left;
+}
+
 /* Stops looking when the pages the table counts are found: tables without any do not stay in a tree. */
 static void node_drop(pfn_t x, unsigned level)
 {
@@ -137,17 +175,8 @@ static void node_drop(pfn_t x, unsigned level)
 		return;
 	left = level != 0 ? frame_table_pages(x) : 0;
 	pt_stats.nr_drops += level == 1 ? left : 0;
-	for (unsigned i = 0; left != 0 && (i = slot_next_used(s, i)) < nr_slots; i++) {
-		pfn_t child = pte_pfn(s[i]);
-
-		if (level == 1) {
-			left--;
-			frame_put(child);
-		} else {
-			left -= MIN(left, frame_table_pages(child));
-			node_drop(child, level - 1);
-		}
-	}
+	for (unsigned nr = 0; left != 0 && nr < nr_slots; nr += SLOT_GROUP)
+		left -= group_drop(s, slot_group_inwards(nr, nr_slots), nr_slots, level, left);
 	frame_free(x);
 }
 

@@ -18,26 +18,25 @@ static const char *const known[] = {
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-/* Takes the next word off *pos, without its quotes; NULL at the end. */
-static char *next_word(char **pos)
+bool cmdline_word(const char **at, char *buf, size_t size_bytes)
 {
-	char *from = *pos, *start, *to;
+	const char *p = *at;
 	bool is_quoted = false;
+	size_t n = 0;
 
-	while (is_space(*from))
-		from++;
-	if (*from == '\0')
-		return NULL;
-	start = to = from;
-	for (; *from != '\0' && (is_quoted || !is_space(*from)); from++) {
-		if (*from == '"')
+	while (is_space(*p))
+		p++;
+	if (*p == '\0')
+		return false;
+	for (; *p != '\0' && (is_quoted || !is_space(*p)); p++) {
+		if (*p == '"')
 			is_quoted = !is_quoted;
-		else
-			*to++ = *from;
+		else if (n + 1 < size_bytes)
+			buf[n++] = *p;
 	}
-	*pos = *from != '\0' ? from + 1 : from;
-	*to = '\0';
-	return start;
+	buf[n] = '\0';
+	*at = p;
+	return true;
 }
 
 static size_t name_length(const char *word)
@@ -100,14 +99,14 @@ static int take_parameter(struct cmdline *c, const char *word, bool *is_rdinit)
 int cmdline_parse(const char *text, struct cmdline *out)
 {
 	bool is_after_dashes = false, is_rdinit = false;
-	char *pos, *word;
+	char *word;
 	int r = 0;
 
 	*out = (struct cmdline){.text = kstrdup(text)};
 	if (out->text == NULL)
 		return -ENOMEM;
-	pos = out->text;
-	while (r == 0 && (word = next_word(&pos)) != NULL) {
+	/* The words fit into a copy of the text, for between two of them there was a blank. */
+	for (word = out->text; r == 0 && cmdline_word(&text, word, strlen(text) + 1); word += strlen(word) + 1) {
 		if (is_after_dashes)
 			r = add_argument(out, word);
 		else if (strcmp(word, "--") == 0)

@@ -7,6 +7,12 @@
 
 #include "lib/types.h"
 
+/*
+ * Copies the next word of *at to buf, cut to its size, and moves *at past it. False: there is none. Words are
+ * separated by blanks; double quotes keep blanks in a word.
+ */
+bool cmdline_word(const char **at, char *buf, size_t size_bytes);
+
 #define CMDLINE_ARGS_MAX 64
 #define CMDLINE_ENVS_MAX 32
 
@@ -20,8 +26,7 @@ struct cmdline {
 };
 
 /*
- * Words are separated by blanks; double quotes keep blanks in a word. What follows "--" is for init. Before
- * it, a word that is no parameter of Levitate's or Linux's is init's too: NAME=value for its environment,
+ * What follows "--" is for init. Before it, a word that is no parameter of Levitate's or Linux's is init's too: NAME=value for its environment,
  * another as an argument unless init= comes later. A name with a dot is a module's, and ignored.
  * -ENOMEM; -E2BIG: too many arguments or variables.
  */

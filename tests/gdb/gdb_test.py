@@ -55,7 +55,7 @@ def levitate(program, *more):
 # What any kernel must answer while guest_stack sleeps. It is pid 1, its child pid 2; pid 2 was the last to run.
 LOOK = {
     "lv-ps": [r"^ +1 +1 S[* ].* pause +guest_stack$", r"^ +2 +2 S[* ].* read +  guest_stack$", r"^2 processes, 2 tasks$"],
-    "lv-bt 1": [r"^task 1 \(guest_stack\), sleeping, waits for pause$", r" sys_pause .*syscall/", r" trap_syscall "],
+    "lv-bt 1": [r"^task 1 \(guest_stack\), sleeping, waits for pause$", r" (sys_pause|wait_for_handler) .*syscall/", r" trap_syscall "],
     "lv-vma 1": [r"^00400000-\w+ r--p 00000000 /.*guest_stack$", r"^\w+-\w+ r-xp \w+ /.*guest_stack$",
                  r" rw-p 00000000 \[stack\]  \(grows\)$"],
     "lv-pt 1": [r"^\d+ pages, tables: 1 root, \d+ of level 3, \d+ of level 2, \d+ of level 1$", r" r-x cache .* ?shared$",

@@ -31,6 +31,7 @@ import fnmatch
 import json
 import os
 import re
+import signal
 import resource
 import shlex
 import shutil
@@ -162,6 +163,16 @@ class Build:
                 "--levitate-args=" + " ".join(options), os.path.join(self.path, self.programs[program])]
 
 
+def kill_kernels(directory):
+    """Ends what still runs the mutant's programs: a suite that was stopped leaves its kernel behind."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/exe").startswith(directory + "/"):
+                os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass
+
+
 def run_suite(argv, directory):
     """None when the suite passes, else how it failed in a few words."""
     env = dict(os.environ, LEVITATE_TEST_SEED="1")
@@ -173,6 +184,7 @@ def run_suite(argv, directory):
             done = subprocess.run(argv, env=env, cwd=directory, stdin=subprocess.DEVNULL, stdout=out,
                                   stderr=subprocess.STDOUT, timeout=limit_s)
         except subprocess.TimeoutExpired:
+            kill_kernels(directory)
             return "no end"
     if done.returncode == 0:
         return None

@@ -22,8 +22,10 @@ void uart_init(uint64_t pa, unsigned intid)
 	if (base == 0)
 		return;
 	mmio_write32(base + IMSC, 0);
+	uart_interrupt(); /* what was typed already: turning the FIFO on clears it */
 	mmio_write32(base + ICR, INT_ALL);
 	mmio_write32(base + LCRH, LCRH_8_BITS | LCRH_FIFO);
+	mmio_read32(base + DR); /* if it did clear something, QEMU waits for a read before it sends more */
 	mmio_write32(base + IFLS, 0); /* receive interrupt at an eighth */
 	mmio_write32(base + CR, CR_ENABLE | CR_TX | CR_RX);
 }
