@@ -16,9 +16,9 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/tools/gdb/ DESTINATION ${CMAKE_INSTALL_DAT
 install(CODE "
 	set(bindir \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
 	set(scripts \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/levitate/gdb\")
-	file(WRITE \"${CMAKE_BINARY_DIR}/levitate-gdb.py\" 
+	file(WRITE \"${CMAKE_BINARY_DIR}/package/levitate-gdb.py\" 
 		\"import sys\nsys.path.insert(0, '\${scripts}')\nimport levitate\n\")
-	file(INSTALL \"${CMAKE_BINARY_DIR}/levitate-gdb.py\"
+	file(INSTALL \"${CMAKE_BINARY_DIR}/package/levitate-gdb.py\"
 		DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/gdb/auto-load\${bindir}\")
 ")
 

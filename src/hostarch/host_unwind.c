@@ -184,35 +184,58 @@ static void print_instructions(cs_insn *code, size_t n, uint64_t pc)
 	}
 }
 
+/* What is used of the library. */
+struct capstone {
+	cs_err (*open)(cs_arch, cs_mode, csh *);
+	size_t (*disassemble)(csh, const uint8_t *, size_t, uint64_t, size_t, cs_insn **);
+	void (*free)(cs_insn *, size_t);
+	cs_err (*close)(csh *);
+};
+
+static bool load_capstone(struct capstone *c)
+{
+	void *library = dlopen("libcapstone.so.4", RTLD_NOW);
+
+	if (library == NULL)
+		return false;
+	*(void **)&c->open = dlsym(library, "cs_open");
+	*(void **)&c->disassemble = dlsym(library, "cs_disasm");
+	*(void **)&c->free = dlsym(library, "cs_free");
+	*(void **)&c->close = dlsym(library, "cs_close");
+	return c->open != NULL && c->disassemble != NULL && c->free != NULL && c->close != NULL;
+}
+
+/* Prints when an instruction begins at pc, which lies CODE_BEFORE behind the start of bytes. */
+static bool try_from(const struct capstone *c, csh handle, const uint8_t bytes[CODE_BYTES], unsigned skip, uint64_t pc)
+{
+	cs_insn *code = NULL;
+	size_t n = c->disassemble(handle, bytes + skip, CODE_BYTES - skip, pc - CODE_BEFORE + skip, 0, &code), at = 0;
+
+	while (at < n && code[at].address != pc)
+		at++;
+	if (at < n)
+		print_instructions(code, at + 6 < n ? at + 6 : n, pc);
+	if (n > 0)
+		c->free(code, n);
+	return at < n;
+}
+
 /* Instructions before pc can be found only by trying where one begins. */
 void host_disassemble(const struct unwind_guest *g, uint64_t pc)
 {
-	void *library = dlopen("libcapstone.so.4", RTLD_NOW);
-	cs_err (*open)(cs_arch, cs_mode, csh *) = NULL;
-	size_t (*disassemble)(csh, const uint8_t *, size_t, uint64_t, size_t, cs_insn **) = NULL;
 	uint8_t bytes[CODE_BYTES];
+	struct capstone c;
+	bool is_shown = false;
 	csh handle;
 
-	if (library != NULL) {
-		*(void **)&open = dlsym(library, "cs_open");
-		*(void **)&disassemble = dlsym(library, "cs_disasm");
-	}
-	if (open == NULL || disassemble == NULL || open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
+	if (!load_capstone(&c) || c.open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
 		return;
-	if (read_bytes(g, pc - CODE_BEFORE, bytes, sizeof(bytes)) != 0)
-		return;
-	print("instructions around its program counter:\n");
-	for (unsigned skip = 0; skip <= CODE_BEFORE; skip++) {
-		cs_insn *code = NULL;
-		size_t n = disassemble(handle, bytes + skip, sizeof(bytes) - skip, pc - CODE_BEFORE + skip, 0, &code);
-
-		for (size_t i = 0; i < n; i++) {
-			if (code[i].address == pc) {
-				print_instructions(code, i + 6 < n ? i + 6 : n, pc);
-				return;
-			}
-		}
+	if (read_bytes(g, pc - CODE_BEFORE, bytes, sizeof(bytes)) == 0) {
+		print("instructions around its program counter:\n");
+		for (unsigned skip = 0; skip <= CODE_BEFORE && !is_shown; skip++)
+			is_shown = try_from(&c, handle, bytes, skip, pc);
 	}
+	c.close(&handle);
 }
 
 #else

@@ -20,6 +20,7 @@ A script's header (its first lines that start with '#') may hold:
     # stdin: TEXT             standard input (default empty), \\n understood
     # timeout: SECONDS        for each of the two runs (default 60)
     # levitate: ARG...        more options for `levitate run`
+    # metal: REASON           why it cannot run on a bare-metal machine (tests/qemu/guest.py)
 
 A script that computes for seconds divides its work by ${SLOW:-1}, which an emulated machine sets.
 

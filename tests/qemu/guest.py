@@ -8,7 +8,7 @@
 
 The cases and what their headers mean: tests/guest/runcase.py. One header word is for here:
 
-    # metal: no REASON        not on a bare-metal machine, for this reason
+    # metal: REASON           not on a bare-metal machine, for this reason
 
 Exit status: 0 all agree, 1 some differ, 77 skipped (no QEMU, no image).
 """
@@ -39,7 +39,7 @@ def why_not(case):
     """The reason a case's header gives why it cannot run on a bare-metal machine, or None."""
     if case.is_script:
         with open(case.path) as f:
-            match = re.search(r"^# metal: no (.*)", f.read(), re.M)
+            match = re.search(r"^# metal: (.*)", f.read(), re.M)
         return match and match[1]
     return None
 

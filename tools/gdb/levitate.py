@@ -19,3 +19,4 @@ import gdb  # noqa: E402
 
 gdb.execute("handle SIG34 SIGCHLD SIGWINCH SIGCONT nostop noprint pass", to_string=True)
 gdb.execute("handle SIGALRM nostop print pass", to_string=True)
+gdb.execute("set print entry-values no")
