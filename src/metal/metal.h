@@ -15,7 +15,7 @@ struct trap_frame;
 
 /* ---- boot ---------------------------------------------------------------- */
 
-/* Usable physical memory: each call adds to or removes from what the ones before have made. Any order, any alignment. */
+/* Usable physical memory: each call adds to what the ones before made, or removes from it. Any alignment. */
 #define MEMMAP_MAX 128
 struct memmap {
 	struct { uint64_t start, end; } range[MEMMAP_MAX]; /* ascending, apart from each other */

@@ -26,9 +26,9 @@ struct cmdline {
 };
 
 /*
- * What follows "--" is for init. Before it, a word that is no parameter of Levitate's or Linux's is init's too: NAME=value for its environment,
- * another as an argument unless init= comes later. A name with a dot is a module's, and ignored.
- * -ENOMEM; -E2BIG: too many arguments or variables.
+ * What follows "--" is for init. Before it, a word that is no parameter of Levitate's or Linux's is init's too:
+ * NAME=value for its environment, another as an argument unless init= comes later. A name with a dot is a
+ * module's, and ignored. -ENOMEM; -E2BIG: too many arguments or variables.
  */
 MUST_CHECK int cmdline_parse(const char *text, struct cmdline *out);
 void cmdline_release(struct cmdline *cmdline);

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 
 import root
 
@@ -49,7 +50,11 @@ def program(arch):
 
 
 def has_kvm(arch):
-    return arch == platform.machine() and os.access("/dev/kvm", os.R_OK | os.W_OK)
+    """Does /dev/kvm work? QEMU may find it and yet fail on it (KVM within KVM), so it is tried."""
+    if arch != platform.machine() or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    trial = [program(arch), "-accel", "kvm", "-cpu", DEFAULT_CPU[arch], "-nodefaults", "-display", "none", "-S", "-monitor", "stdio"]
+    return subprocess.run(trial, input=b"quit\n", capture_output=True, timeout=20).returncode == 0
 
 
 def quote(word):
