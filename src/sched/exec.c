@@ -22,6 +22,7 @@
 
 #define HEAD_BYTES 1024			    /* read at once: headers of nearly every program */
 #define PIE_BASE UINT64_C(0x555555554000)   /* where Linux puts programs without randomisation */
+#define MMAP_TOP_ALIGN (UINT64_C(1) << 30)
 #define STACK_GAP_MIN (UINT64_C(128) << 20) /* between the stack's top and the mmap area, at least */
 
 /* ---- files --------------------------------------------------------------- */
@@ -182,7 +183,8 @@ static void choose_layout(struct exec *x)
 	x->stack_top = page_round_down(end - PAGE_SIZE);
 	gap = MAX(MIN(as->stack_limit_bytes, end), STACK_GAP_MIN);
 	gap = MIN(gap, end / 6 * 5);
-	as->mmap_top = page_round_down(x->stack_top - gap);
+	/* Mappings and the stack share no page table of the lower levels: the stack is what forks write to. */
+	as->mmap_top = (x->stack_top - gap) & ~(MMAP_TOP_ALIGN - 1);
 }
 
 static bool fits(const struct elf_image *image, uint64_t bias, uint64_t limit)

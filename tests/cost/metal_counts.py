@@ -27,7 +27,7 @@ LIMITS = {
                 "pipe-round-trip": 5_050, "signal-self": 3_150, "fork-call-64m": 32_000},
 }
 # Memory of the parent does not matter to fork: 64 MiB against 1 MiB, by which the counts may differ.
-FLAT_RATIO = 1.5
+FLAT_RATIO = 1.1
 
 
 def measure(arch):

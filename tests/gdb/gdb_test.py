@@ -49,7 +49,9 @@ def check(results, expected):
 
 
 def levitate(program, *more):
-    return ["--args", options.levitate, "run", "--memory", "64M", *more, "--", os.path.join(options.programs, program)]
+    bind = f"{options.programs}:{options.programs}"  # it may lie below /tmp, which is the guest's own
+    return ["--args", options.levitate, "run", "--memory", "64M", "--bind", bind, *more, "--",
+            os.path.join(options.programs, program)]
 
 
 # What any kernel must answer while guest_stack sleeps. It is pid 1, its child pid 2; pid 2 was the last to run.

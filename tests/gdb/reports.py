@@ -29,7 +29,8 @@ def run(levitate, program, directory, *words, sig=None, cores=True):
         size = resource.RLIM_INFINITY if cores else 0
         resource.setrlimit(resource.RLIMIT_CORE, (size, resource.getrlimit(resource.RLIMIT_CORE)[1] if cores else 0))
 
-    process = subprocess.Popen([levitate, "run", "-m", "64M", "--", program, *words], cwd=directory, preexec_fn=limits,
+    bind = f"{os.path.dirname(program)}:{os.path.dirname(program)}"  # it may lie below /tmp, which is the guest's own
+    process = subprocess.Popen([levitate, "run", "-m", "64M", "--bind", bind, "--", program, *words], cwd=directory, preexec_fn=limits,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if sig is not None:
         process.stdout.readline()

@@ -30,7 +30,8 @@ def output(*command, status=0):
 
 
 def record(options, path, *more):
-    output(options.levitate, "run", "-m", "64M", "--record", path, *more, "--", options.program)
+    place = os.path.dirname(os.path.abspath(options.program))  # it may lie below /tmp, which is the guest's own
+    output(options.levitate, "run", "-m", "64M", "--bind", f"{place}:{place}", "--record", path, *more, "--", options.program)
     with open(path) as file:
         return [json.loads(line) for line in file]
 
