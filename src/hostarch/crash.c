@@ -56,7 +56,6 @@ static void report_user_side(const struct task *t)
 	const struct trap_frame *f = t->frame;
 	const struct unwind_guest g = {t, {f->rax, f->rdx, f->rcx, f->rbx, f->rsi, f->rdi, f->rbp, f->rsp, f->r8, f->r9,
 					   f->r10, f->r11, f->r12, f->r13, f->r14, f->r15, f->rip}};
-
 	static const char title[] = "its user stack:\n";
 
 	host_disassemble(&g, f->rip);

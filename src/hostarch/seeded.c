@@ -6,6 +6,7 @@
  */
 #include "hostarch/seeded.h"
 
+#include "lib/random.h"
 #include "lib/string.h"
 #include "mm/usercopy.h"
 #include "user_abi.h"
@@ -30,19 +31,10 @@ void seeded_skip_to(uint64_t time_ns)
 		now_ns = time_ns;
 }
 
-static uint64_t next_random(void)
-{
-	uint64_t z = random_state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 void seeded_random(void *buf, size_t size_bytes)
 {
 	for (char *p = buf; size_bytes > 0;) {
-		uint64_t word = next_random();
+		uint64_t word = random_next(&random_state);
 		size_t n = MIN(size_bytes, sizeof(word));
 
 		memcpy(p, &word, n);

@@ -17,6 +17,7 @@
  * Lock: runq.lock, innermost of all.
  */
 #include "lib/assert.h"
+#include "lib/random.h"
 #include "lib/string.h"
 #include "sched/internal.h"
 #include "trace/trace.h"
@@ -148,15 +149,8 @@ void sched_set_seed(uint64_t seed)
 	seed_state = seed;
 }
 
-/* A number below n (splitmix64). */
-static unsigned seeded_below(unsigned n)
-{
-	uint64_t z = seed_state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (unsigned)((z ^ z >> 31) >> 16) % n;
-}
+/* A number below n. */
+static unsigned seeded_below(unsigned n) { return (unsigned)(random_next(&seed_state) >> 16) % n; }
 
 /* ---- run queue ----------------------------------------------------------- */
 
