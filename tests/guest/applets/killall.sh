@@ -1,5 +1,7 @@
 # jobs: quiet
-killall -l | md5sum; killall lvnosuchname; echo "status $?"; killall -q lvnosuchname; echo "status $?"
-cp "$T/in/bin/busybox" busybox-lvnap; ./busybox-lvnap sleep 50 & a=$!; ./busybox-lvnap sleep 50 & b=$!; usleep 300000
-killall -0 busybox-lvnap; echo "status $?"; killall -TERM busybox-lvnap; echo "status $?"; wait $a; echo $?; wait $b; echo $?
-killall busybox-lvnap; echo "status $?"
+# mask: busybox[0-9]+ => busyboxPID
+# the name holds the shell's pid: the host's /proc also shows the other runs of this case
+n=busybox$$; killall -l | md5sum; killall lvnosuchname; echo "status $?"; killall -q lvnosuchname; echo "status $?"
+cp "$T/in/bin/busybox" $n; ./$n sleep 50 & a=$!; ./$n sleep 50 & b=$!; until [ $(pidof $n | wc -w) = 2 ]; do usleep 10000; done
+killall -0 $n; echo "status $?"; killall -TERM $n; echo "status $?"; wait $a; echo $?; wait $b; echo $?
+killall $n; echo "status $?"
