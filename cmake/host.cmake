@@ -2,7 +2,7 @@
 file(GLOB machine_sources CONFIGURE_DEPENDS src/hostarch/*.c)
 set(libc_sources ${machine_sources})
 list(FILTER libc_sources INCLUDE REGEX "/(host[^/]*|main|memtools)\\.c$")
-list(FILTER libc_sources EXCLUDE REGEX "/hostfs\\.c$")
+list(FILTER libc_sources EXCLUDE REGEX "/hostfs[^/]*\\.c$")
 list(REMOVE_ITEM machine_sources ${libc_sources})
 
 find_package(PkgConfig REQUIRED)

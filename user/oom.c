@@ -5,6 +5,7 @@
  *   innocent MIB FILE holds MIB of memory until FILE exists; 0 when it still holds what was written
  *   hog               wants more memory than there is
  *   bomb N            N children with 8 MiB each; counts how many were killed
+ *   buffers           memory runs out in read(2): the largest process dies, the reader itself when it is that
  *   spared            a small process with oom_score_adj 1000 dies in the place of a large one with -1000
  */
 #define _GNU_SOURCE
@@ -170,13 +171,16 @@ static void mode_1(void)
 	tell("mode 1, 2 GiB", try_map(2048 * MIB, RW, ANON));
 }
 
-/* The stack wants 7 MiB where there is no room for them. */
-static int deep(int level)
+/* The stack wants 7 MiB where there is no room for them. Returns how deep it got. */
+__attribute__((noinline)) static int deep(int level)
 {
-	volatile char room[4096];
+	char room[4096];
+	int below;
 
-	room[0] = room[4095] = (char)level;
-	return level == 0 ? room[0] : deep(level - 1) + room[4095];
+	memset(room, level, sizeof(room));
+	below = level == 0 ? 0 : deep(level - 1);
+	__asm__ volatile("" : : "r"(room) : "memory"); /* still in use: no loop can take the calls' place */
+	return below + 1;
 }
 
 static void stack(void)
@@ -187,7 +191,7 @@ static void stack(void)
 	if (pid == 0) {
 		while (try_map(MIB / 4, RW, ANON) == 0)
 			map(MIB / 8, RW);
-		_exit(deep(1700) != 0 ? 0 : 1);
+		_exit(deep(1700) == 1701 ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
 	say("mode 2, stack: %s\n", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "grew");
@@ -272,8 +276,13 @@ static int innocent(size_t nr_mib, const char *file)
 
 __attribute__((noreturn)) static void hog(void)
 {
-	for (;;)
-		memset(map(MIB, RW), 1, MIB);
+	for (;;) { /* by page faults: an mmap() that finds no memory would only fail */
+		char *p = mmap(NULL, 256 * MIB, RW, ANON | MAP_NORESERVE, -1, 0);
+
+		if (p == MAP_FAILED)
+			exit(1);
+		memset(p, 1, 256 * MIB);
+	}
 }
 
 __attribute__((noreturn)) static void hold_and_wait(size_t nr_mib)
@@ -303,6 +312,36 @@ static int bomb(int nr)
 		else if (kill(pids[i], SIGTERM) == 0)
 			waitpid(pids[i], &status, 0);
 	say("killed %s\n", nr_killed > 0 ? "some" : "none");
+	return 0;
+}
+
+/* What read(2) into untouched memory makes of it when there is none: pages through a pipe, or all from /dev/zero. */
+static int buffers(void)
+{
+	static char page[4096];
+	int fds[2], error = 0, status, zero = open("/dev/zero", O_RDONLY);
+	pid_t large = fork(), greedy;
+	char *p = map(24 * MIB, RW);
+
+	if (large == 0)
+		hold_and_wait(40);
+	usleep(300000);
+	if (pipe(fds) != 0)
+		return 1;
+	for (size_t at = 0; at < 24 * MIB && error == 0; at += sizeof(page))
+		if (write(fds[1], page, sizeof(page)) < 0 || read(fds[0], p + at, sizeof(page)) < 0)
+			error = errno;
+	tell("pages through a pipe", error);
+	waitpid(large, &status, 0);
+	say("large: signal %d\n", WTERMSIG(status));
+	greedy = fork();
+	while (greedy == 0)
+		if (read(zero, map(MIB, RW), MIB) < 0) {
+			tell("read", errno);
+			_exit(1);
+		}
+	waitpid(greedy, &status, 0);
+	say("greedy: signal %d\n", WTERMSIG(status));
 	return 0;
 }
 
@@ -344,8 +383,10 @@ int main(int argc, char **argv)
 		hog();
 	if (strcmp(what, "bomb") == 0 && argc == 3)
 		return bomb(atoi(argv[2]));
+	if (strcmp(what, "buffers") == 0)
+		return buffers();
 	if (strcmp(what, "spared") == 0)
 		return spared();
-	fprintf(stderr, "usage: oom modes | innocent MIB FILE | hog | bomb N | spared\n");
+	fprintf(stderr, "usage: oom modes | innocent MIB FILE | hog | bomb N | buffers | spared\n");
 	return 2;
 }

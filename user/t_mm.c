@@ -1,5 +1,5 @@
 /*
- * t_mm.c - mmap, munmap, mprotect, mremap, brk, madvise, mincore, msync: their
+ * t_mm.c - mmap, munmap, mprotect, mremap, brk, madvise, mincore, msync, mlock: their
  * errors, and what they do to anonymous and file memory.
  */
 #define _GNU_SOURCE
@@ -263,6 +263,57 @@ static void test_madvise(void)
 	munmap(p, 4 * PAGE);
 }
 
+/* VmLck of /proc/self/status, in KiB. */
+static unsigned long locked_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long kib = 12345;
+	char line[256];
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		sscanf(line, "VmLck: %lu", &kib);
+	if (f != NULL)
+		fclose(f);
+	return kib;
+}
+
+/* Whether p is locked: then DONTNEED is refused. */
+static void show_locked(const char *who, unsigned char *p)
+{
+	say("%s has %lu KiB locked\n", who, locked_kib());
+	show("its DONTNEED", madvise(p, PAGE, MADV_DONTNEED));
+}
+
+static void test_mlock(void)
+{
+	unsigned char *p = mmap(NULL, 4 * PAGE, RW, ANON | MAP_LOCKED, -1, 0), *q = map(16 * PAGE);
+
+	show_map("MAP_LOCKED", p);
+	show("mlock in the middle", mlock(q + PAGE + 1, 2 * PAGE));
+	show_locked("the parent", q + PAGE);
+	show("the page beside", madvise(q, PAGE, MADV_DONTNEED));
+	q[PAGE] = 7;
+	if (fork() == 0) {
+		show_locked("a child", q + 2 * PAGE);
+		show("what was MAP_LOCKED", madvise(p, PAGE, MADV_DONTNEED));
+		say("its copy of a locked page %d\n", q[PAGE]);
+		show("its own mlock", mlock(q, 2 * PAGE));
+		show_locked("the child then", q);
+		_exit(0);
+	}
+	wait(NULL);
+	show_locked("the parent still", p);
+	show("munlock", munlock(q, 16 * PAGE));
+	show("munlock of what is not locked", munlock(q, 16 * PAGE));
+	show_locked("after munlock", q + PAGE);
+	munmap(p, 4 * PAGE);
+	show("mlockall", mlockall(MCL_CURRENT));
+	show("DONTNEED after mlockall", madvise(q, PAGE, MADV_DONTNEED));
+	show("munlockall", munlockall());
+	show_locked("after munlockall", q);
+	munmap(q, 16 * PAGE);
+}
+
 static void test_files(int fd)
 {
 	unsigned char byte = 0, *shared, *private, *late;
@@ -363,6 +414,7 @@ int main(void)
 	test_mremap();
 	test_brk();
 	test_madvise();
+	test_mlock();
 	test_files(fd);
 	in_child("limited", limited, NULL);
 	test_stack_growth();

@@ -92,6 +92,49 @@ static void test_errors(void)
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
+/* Bytes other than zero behind what the kernel knows of siginfo_t. */
+static int used_beyond(const siginfo_t *info)
+{
+	const unsigned char *bytes = (const unsigned char *)info;
+	int nr = 0;
+
+	for (unsigned i = 48; i < sizeof(*info); i++)
+		nr += bytes[i] != 0;
+	return nr;
+}
+
+static void queue_info(const char *what, int code, int fill)
+{
+	sigset_t set = set_of(SIGUSR2);
+	siginfo_t info;
+
+	memset(&info, fill, sizeof(info));
+	info.si_code = code;
+	show(what, syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR2, &info));
+	memset(&info, 0xff, sizeof(info));
+	if (sigtimedwait(&set, &info, &(struct timespec){0, 0}) == SIGUSR2)
+		say("  code %d, used beyond: %d\n", info.si_code, used_beyond(&info));
+}
+
+/* What a program says in siginfo_t beyond what the kernel knows. */
+static void test_info(void)
+{
+	sigset_t set = set_of(SIGUSR2), old;
+
+	sigprocmask(SIG_BLOCK, &set, &old);
+	queue_info("queue with a clean rest", SI_QUEUE, 0);
+	queue_info("queue with a rest that is used", SI_QUEUE, 0x55);
+	queue_info("a private code with a clean rest", -100, 0);
+	queue_info("a private code with a rest that is used", -100, 0x55);
+	show("queue from nowhere", syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR2, 16L));
+	install_info(SIGUSR2, on_info, 0);
+	memset(&last_info, 0xff, sizeof(last_info));
+	raise(SIGUSR2);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	say("in a handler: code %d, used beyond: %d\n", last_info.si_code, used_beyond(&last_info));
+	count = 0;
+}
+
 static void test_delivery(void)
 {
 	sigset_t set = set_of(SIGUSR1), old, pending;
@@ -618,6 +661,7 @@ int main(void)
 {
 	enter_private_directory("signal");
 	test_errors();
+	test_info();
 	test_delivery();
 	test_flags();
 	test_altstack();

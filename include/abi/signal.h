@@ -76,6 +76,8 @@
 #define SI_ASYNCIO (-4)
 #define SI_SIGIO (-5)
 #define SI_TKILL (-6)
+#define SI_DETHREAD (-7)
+#define SI_ASYNCNL (-60)
 
 #define ILL_ILLOPC 1
 #define ILL_ILLOPN 2
@@ -108,11 +110,15 @@ struct linux_sigaction {
 	uint64_t mask;
 };
 
-/* siginfo_t: 128 bytes; which members count depends on signo and code. */
+/*
+ * siginfo_t up to the end of what any signal uses; which members count depends on signo and code. Zeros follow in
+ * user memory, up to LINUX_SIGINFO_BYTES.
+ */
+#define LINUX_SIGINFO_BYTES 128u
 struct linux_siginfo {
 	int32_t signo, errno_value, code, pad0;
 	union {
-		uint64_t raw[14];
+		uint64_t raw[4];
 		struct { int32_t pid; uint32_t uid; } kill;
 		struct { int32_t tid, overrun; uint64_t value; } timer;
 		struct { int32_t pid; uint32_t uid; uint64_t value; } rt;
@@ -122,7 +128,8 @@ struct linux_siginfo {
 		struct { uint64_t call_addr; int32_t syscall; uint32_t arch; } sys;
 	};
 };
-_Static_assert(sizeof(struct linux_siginfo) == 128, "siginfo_t is 128 bytes");
+_Static_assert(sizeof(struct linux_siginfo) == 48, "siginfo_t's used part");
+#define LINUX_SIGINFO_REST (LINUX_SIGINFO_BYTES - sizeof(struct linux_siginfo))
 
 /* stack_t of sigaltstack(2). */
 struct linux_stack {

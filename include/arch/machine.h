@@ -104,12 +104,14 @@ NORETURN void arch_user_enter(void);
  * arch_fpu_changed(), so that the next entry of user mode loads it.
  * The thread pointer in task->frame is such state, too: save before reading it,
  * save before and say changed after writing it.
+ * arch_fpu_store() is arch_fpu_save() to another place than task->fpu: a signal frame.
  * arch_fpu_init() writes the state a new program starts with.
  * arch_fpu_valid() checks an image that came from the user, so that loading it cannot fault.
  */
 size_t arch_fpu_size(void);
 void arch_fpu_init(void *fpu);
 void arch_fpu_save(struct task *task);
+void arch_fpu_store(struct task *task, void *fpu);
 void arch_fpu_changed(struct task *task);
 bool arch_fpu_valid(const void *fpu);
 
@@ -154,7 +156,7 @@ uint64_t arch_user_end(void);
  * Errors: -ENOMEM, -EAGAIN.
  */
 MUST_CHECK int arch_mmu_attach(struct aspace *as, struct aspace *like, const struct inode *program);
-/* The address space is about to be destroyed; no CPU uses it. Its tables still stand. */
+/* The address space is about to be destroyed; no CPU uses it. Its tables stand, less what the machine put into them. */
 void arch_mmu_detach(struct aspace *as);
 /* Makes `as` the address space user mode of this CPU runs in; NULL: none. */
 void arch_mmu_switch(struct aspace *as);
@@ -185,6 +187,8 @@ uint32_t arch_mmu_frame_refs(pfn_t pfn);
 
 /* How many recently written pages are cheaper to copy at fork than to fault on later. */
 unsigned arch_fork_hot_pages(void);
+/* How many pages that earlier children wrote first fork copies; 0: the machine foretells them (arch_mmu_warm). */
+unsigned arch_fork_first_writes(void);
 /* How many pages a sequential run of faults should be served at a time (a power of 2). */
 unsigned arch_fault_window_pages(void);
 

@@ -47,6 +47,7 @@ static inline uint64_t page_round_up(uint64_t raw) { return (raw + PAGE_SIZE - 1
 #define NORETURN __attribute__((noreturn))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define MUST_CHECK __attribute__((warn_unused_result))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNUSED __attribute__((unused))
 
 #endif

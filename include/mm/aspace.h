@@ -43,9 +43,11 @@ struct aspace {
 	unsigned nr_auxv;				  /* words in use */
 	struct file *exe;				  /* /proc/PID/exe; a reference */
 	struct fault_stream fault_streams[FAULT_STREAMS]; /* most recent first */
+	struct first_writes *first_writes;		  /* src/mm/first_writes.c; may be NULL */
+	unsigned nr_first_writes_left;			  /* faults still to be noted there */
 	uint64_t nr_minor_faults, nr_major_faults;
 	uint64_t user_end;     /* addresses end here: the machine's or the page-table format's limit */
-	bool has_fork_rules;   /* some VMA is or was DONTFORK or WIPEONFORK */
+	bool has_fork_rules;   /* some VMA has or had one of VMA_FORK_RULES */
 	bool has_shared_files; /* some VMA is or was a shared file mapping */
 	/* the machine's */
 	uintptr_t machine; /* arch_mmu_attach */
@@ -100,6 +102,8 @@ int64_t aspace_mremap(struct aspace *as, uint64_t old_addr, uint64_t old_len, ui
 /* brk(2): the new break, or the old one when it cannot be moved. */
 uint64_t aspace_brk(struct aspace *as, uint64_t brk);
 int aspace_madvise(struct aspace *as, uint64_t addr, uint64_t length_bytes, int advice);
+/* mlock(2) and munlock(2): notes it in the VMAs of the range, holes or not; 0, -EINVAL, -ENOMEM. */
+int aspace_mlock(struct aspace *as, uint64_t addr, uint64_t length_bytes, bool is_locked);
 int aspace_msync(struct aspace *as, uint64_t addr, uint64_t length_bytes, int flags);
 /* mincore(2): one byte a page into vec (kernel memory). */
 int aspace_mincore(struct aspace *as, uint64_t addr, uint64_t length_bytes, uint8_t *vec);

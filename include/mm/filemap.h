@@ -58,6 +58,8 @@ MUST_CHECK int filemap_promise(struct filemap *map, uint64_t nr_pages);
  * Beyond the end of the file is the caller's business.
  */
 MUST_CHECK int filemap_get_page(struct filemap *map, uint64_t index, bool for_write, pfn_t *out);
+/* Makes pages [first, last] of a memory file exist. -ENOMEM, -ENOSPC (commit limit): those it made are gone again. */
+MUST_CHECK int filemap_allocate(struct filemap *map, uint64_t first, uint64_t last);
 bool filemap_is_cached(struct filemap *map, uint64_t index);
 /* The page if it is cached, with a reference, else PFN_NONE. Never reads. */
 pfn_t filemap_peek(struct filemap *map, uint64_t index);

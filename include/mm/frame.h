@@ -69,39 +69,48 @@ pfn_t frame_alloc_order_unchecked(enum frame_kind kind, unsigned order);
 unsigned frame_alloc_run(enum frame_kind kind, pfn_t *out, unsigned nr);
 
 /* Private to src/mm/frame.c and the inline functions below. */
-extern struct frame *frame_table_; /* metadata of frame number frame_table_base_ on */
+extern struct frame *frame_table_; /* of frame number 0, as if it had any: metadata begins at frame_table_base_ */
 extern uint32_t frame_table_base_;
 #define FRAME_KIND_SHIFT_ 29
 #define FRAME_ORDER_SHIFT_ 25
 /* A count this high sticks: the frame is never freed, which is a leak and not a hole. */
 #define FRAME_REFS_STICKY 0x80000000u
-void frame_refs_broken_(pfn_t pfn);
+void frame_refs_broken_(struct frame *f);
 
-static inline struct frame *frame_meta_(pfn_t pfn) { return &frame_table_[pfn.raw - frame_table_base_]; }
+static inline struct frame *frame_meta_(pfn_t pfn) { return &frame_table_[pfn.raw]; }
 
-/* Adds a reference to a frame that has one. */
-static inline void frame_get(pfn_t pfn)
+/* The same for what a page-table entry holds. */
+static inline struct frame *frame_meta_at_(paddr_t pa) { return &frame_table_[pa.raw >> PAGE_SHIFT]; }
+
+static inline pfn_t frame_pfn_(const struct frame *f) { return (pfn_t){(uint32_t)(f - frame_table_)}; }
+
+static inline void frame_ref_(struct frame *f)
 {
-	uint32_t old = __atomic_fetch_add(&frame_meta_(pfn)->refs, 1, __ATOMIC_RELAXED);
+	uint32_t old = __atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
 
 	if (__builtin_expect(old - 1 >= FRAME_REFS_STICKY - 1, 0))
-		frame_refs_broken_(pfn);
+		frame_refs_broken_(f);
 }
+/* Adds a reference to a frame that has one. */
+static inline void frame_get(pfn_t pfn) { frame_ref_(frame_meta_(pfn)); }
 
 /*
  * Drops a reference without freeing. True: it was the last, and the caller, who
  * disposes of what the frame holds (the slots of a page table), calls frame_free().
  */
-static inline bool MUST_CHECK frame_unref(pfn_t pfn)
+static inline bool MUST_CHECK frame_unref_(struct frame *f)
 {
-	uint32_t old = __atomic_fetch_sub(&frame_meta_(pfn)->refs, 1, __ATOMIC_ACQ_REL);
+	uint32_t old = __atomic_fetch_sub(&f->refs, 1, __ATOMIC_ACQ_REL);
 
 	if (__builtin_expect(old - 1 >= FRAME_REFS_STICKY - 1, 0))
-		frame_refs_broken_(pfn);
+		frame_refs_broken_(f);
 	return old == 1;
 }
+static inline bool MUST_CHECK frame_unref(pfn_t pfn) { return frame_unref_(frame_meta_(pfn)); }
 /* Frees a frame, and its run, whose count frame_unref() brought to zero. */
 void frame_free(pfn_t pfn);
+/* The same for an emptied page table: all its bytes are zero, and frame_alloc_zeroed() need not clear them. */
+void frame_free_zeroed(pfn_t pfn);
 
 /* Drops a reference; frees at zero. Page tables are dropped by pt code, not here. */
 static inline void frame_put(pfn_t pfn)

@@ -28,6 +28,7 @@ enum pt_attr { PT_USER = 1, PT_ACCESSED = 2, PT_DIRTY = 4, PT_SHARED = 8 };
 
 #define PT_LEVELS_MAX 5
 #define PT_HOT_SPANS 16
+#define FIRST_WRITES_MAX 8u
 
 struct pt {
 	const struct pt_ops *ops;
@@ -44,7 +45,7 @@ struct pt_entry {
 	pfn_t pfn;
 	prot_t prot; /* effective rights over all levels */
 	bool accessed, dirty, shared;
-	bool is_private_path; /* every table above has one reference */
+	bool is_private_path; /* every table above is there and grants write: own() would change nothing */
 };
 
 /* One entry taken apart, for tests of the codecs. */
@@ -65,7 +66,7 @@ struct pt_range {
 	uint64_t start, end;
 };
 
-/* Ascending or not, at most PT_GATHER_RANGES; when full, the last one grows to cover. */
+/* Ascending or not, at most PT_GATHER_RANGES; when full, the one that has to grow least covers more. */
 struct pt_ranges {
 	unsigned nr;
 	struct pt_range range[PT_GATHER_RANGES];
@@ -89,6 +90,7 @@ void pt_gather_drop(struct pt_gather *g, pfn_t pfn, unsigned level);
 void pt_gather_finish(struct pt_gather *g);
 
 void pt_ranges_add(struct pt_ranges *r, uint64_t start, uint64_t end);
+void pt_ranges_add_page(struct pt_ranges *r, uint64_t page);
 
 /* ---- reserve ------------------------------------------------------------- */
 
@@ -111,6 +113,9 @@ struct pt_clone {
 	bool copy_all;		/* eager: copy every private page */
 	bool has_pins;		/* frames that are perhaps pinned are copied */
 	unsigned hot_pages_max; /* copy the hot pages if that many at most */
+	/* Pages of private, writable mappings that the child will write first: it gets writable copies. */
+	uint64_t first_writes[FIRST_WRITES_MAX];
+	unsigned nr_first_writes;
 	/* A frame for the copy of the page at va, with one reference, or PFN_NONE. */
 	pfn_t (*new_page)(struct pt_clone *c, uint64_t va);
 	/* out: translations of the source that lost write permission; copies to be made at least */

@@ -28,6 +28,8 @@ enum vma_flags {
 	VMA_STACK = 1u << 9,
 	VMA_LOCKED = 1u << 10, /* mlock: recorded, all memory is resident anyway */
 	VMA_ACCOUNT = 1u << 11, /* counts against the commit limit (mm/commit.h) */
+	/* those that a child of fork does not just take over */
+	VMA_FORK_RULES = VMA_DONTFORK | VMA_WIPEONFORK | VMA_LOCKED,
 };
 
 /* By value in the tree's leaves; [start, end) page aligned. */

@@ -31,7 +31,8 @@ struct signal_shared { struct signal_queue queue; unsigned nr_infos; };
 struct sighand {
 	uint32_t refs;
 	struct waitq waitq;            /* woken when a signal becomes pending: signalfd */
-	struct linux_sigaction actions[NR_SIGNALS];
+	uint64_t is_set;               /* signals with an action other than all zeros, that is in actions[] */
+	struct linux_sigaction actions[NR_SIGNALS]; /* undefined for the others: see sighand_action() */
 };
 
 struct signal_private {
@@ -82,13 +83,32 @@ void signal_restore_saved_mask(void);
 /* ---- for src/sched ------------------------------------------------------- */
 
 void signal_init(void);
-void signal_queue_init(struct signal_queue *q);
+static inline void signal_queue_init(struct signal_queue *q)
+{
+	q->pending = 0;
+	list_init(&q->infos);
+}
 void signal_queue_flush_locked(struct signal_queue *q, struct process *p, uint64_t which);
 void signal_timer_unqueue_locked(struct signal_info *si, struct task *t, struct process *p);
 MUST_CHECK int sighand_create(struct sighand **out);
 /* A private copy. clear_handlers: what is caught becomes SIG_DFL (exec, CLONE_CLEAR_SIGHAND). */
 MUST_CHECK int sighand_copy(const struct sighand *src, bool clear_handlers, struct sighand **out);
 void sighand_reset_handlers(struct sighand *hand);
+extern const struct linux_sigaction sigaction_default; /* all zeros: SIG_DFL */
+static inline const struct linux_sigaction *sighand_action(const struct sighand *hand, int sig)
+{
+	return (hand->is_set & SIGMASK(sig)) != 0 ? &hand->actions[sig - 1] : &sigaction_default;
+}
+static inline void sighand_set_action(struct sighand *hand, int sig, const struct linux_sigaction *action)
+{
+	hand->is_set |= SIGMASK(sig);
+	hand->actions[sig - 1] = *action;
+}
+/* SIG_DFL, the flags and the mask stay. */
+static inline void sighand_reset_handler(struct sighand *hand, int sig)
+{
+	hand->actions[sig - 1].handler = LINUX_SIG_DFL;
+}
 void sighand_put(struct sighand *hand);
 /* Stops, dies or sets handlers up until nothing is pending. Called by task_return_to_user(). */
 void signal_deliver_all(struct trap_frame *frame);

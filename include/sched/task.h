@@ -57,9 +57,9 @@ struct id {
 struct cred {
 	uint32_t uid, euid, suid, fsuid;
 	uint32_t gid, egid, sgid, fsgid;
-	unsigned nr_groups;
-	uint32_t groups[NR_GROUPS_MAX];
 	uint64_t cap_effective, cap_permitted, cap_inheritable;
+	unsigned nr_groups;
+	uint32_t groups[NR_GROUPS_MAX]; /* those from nr_groups on are undefined */
 };
 
 struct rlimit_pair { uint64_t cur, max; };
@@ -67,7 +67,7 @@ struct rlimit_pair { uint64_t cur, max; };
 
 struct cpu_times { uint64_t user_ns, system_ns; };
 
-/* Interval timers that count CPU time: checked when time is accounted. */
+/* Interval timers that count CPU time: see src/sched/cputimer.c. */
 struct itimer_cpu { uint64_t expires_ns, interval_ns; }; /* expires_ns 0: off */
 
 struct process {
@@ -107,7 +107,6 @@ struct process {
 	uint64_t nr_minor_faults, nr_major_faults, children_minor_faults, children_major_faults;
 	uint64_t nr_voluntary, nr_involuntary, children_voluntary, children_involuntary;
 	uint64_t max_rss_pages, children_max_rss_pages;
-	struct rlimit_pair rlimits[NR_RLIMITS];
 	/* timers */
 	struct ktimer real_timer;      /* ITIMER_REAL, alarm(2) */
 	uint64_t real_interval_ns;
@@ -120,6 +119,7 @@ struct process {
 	int oom_score_adj;
 	uint64_t oom_waited_ns;        /* when the out-of-memory killer first found it dying, or 0 */
 	bool is_dumpable;
+	struct rlimit_pair rlimits[NR_RLIMITS]; /* last: process_alloc() copies them */
 };
 
 struct task {
@@ -139,7 +139,6 @@ struct task {
 	struct aspace *aspace;         /* NULL: none (boot, exited) */
 	struct fdtable *files;
 	struct fs_context *fs;         /* cwd, root, umask */
-	struct cred cred;
 	bool no_new_privs, keep_caps;
 	/* signals of this thread: task_lock */
 	struct signal_private sig;
@@ -175,6 +174,7 @@ struct task {
 	void *trace;                   /* line of --trace under way (syscall/trace.c) */
 	int64_t (*restart_fn)(struct task *task); /* ERESTART_RESTARTBLOCK */
 	uint64_t restart_arg[6];
+	struct cred cred;              /* last: task_alloc() leaves its groups as they are */
 };
 
 static inline struct process *current_process(void) { return current_task()->process; }
@@ -235,8 +235,9 @@ int task_exec_init(const char *path, const char *const argv[], const char *const
 NORETURN void task_exit(int code);         /* exit(2): this thread; code is 0..255 */
 NORETURN void task_exit_group(int wait_status); /* whole process: wait status as of wait4 */
 /*
- * Memory ran out in a page fault of the current task: kills the largest process, unless one is dying
- * already, and gives up the CPU. The access is tried again, or the current task is the one to go.
+ * Memory ran out in a page fault of the current task, in user mode or in a copy to or from user memory: kills the
+ * largest process, unless one is dying already, and gives up the CPU. The access is tried again, or the current
+ * task is the one to go. The caller holds no spinlock; it may hold mutexes.
  */
 void oom_kill(uaddr_t fault_addr);
 
@@ -273,10 +274,8 @@ void schedule(void);                       /* gives up the CPU; returns when run
 void sched_wake(struct task *t);           /* makes it runnable */
 void sched_yield_cpu(void);
 NORETURN void sched_idle_loop(void);
-/* Called at the end of each upcall before user mode: reschedule, deliver signals. */
+/* All that may be to be done before user mode: timers, reschedule, signals. See sched/upcall.h for when. */
 void task_return_to_user(struct trap_frame *frame);
-/* Called at the start of each upcall from user mode: ends the accounting of user time. */
-void sched_account_enter(void);
 /* Brings the current task's times up to date. */
 void sched_account_now(void);
 

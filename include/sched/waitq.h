@@ -25,11 +25,15 @@ struct waiter {
 
 #define WAIT_FOREVER UINT64_MAX
 
-void waitq_init(struct waitq *q);
+static inline void waitq_init(struct waitq *q)
+{
+	q->lock = (struct spinlock)SPINLOCK_INIT;
+	list_init(&q->waiters);
+}
 /* Wakes every waiter, or the longest waiting one. Safe from trap_interrupt(). */
 void waitq_wake_all(struct waitq *q);
 void waitq_wake_one(struct waitq *q);
-bool waitq_is_empty(const struct waitq *q);
+static inline bool waitq_is_empty(const struct waitq *q) { return list_is_empty(&q->waiters); }
 /* The queue is going away: takes every waiter off (all of them have a notify function). */
 void waitq_detach_all(struct waitq *q);
 

@@ -5,7 +5,7 @@
 #include "lib/types.h"
 
 struct syscall_entry {
-	int64_t (*call)(const uint64_t args[6]); /* NULL: not implemented */
+	int64_t (*call)(const uint64_t args[6]);
 	const char *name;
 	const char *format; /* one letter an argument */
 };

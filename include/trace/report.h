@@ -7,8 +7,7 @@
 #define TRACE_REPORT_H
 
 #include "lib/types.h"
-
-struct task;
+#include "sched/task.h"
 
 /* Who runs, in which system call, and its registers in user mode. */
 void report_current(void);
@@ -35,27 +34,29 @@ struct history_event {
 	uint32_t nr; /* system call, or HISTORY_FAULT */
 	uint64_t args[3];
 	int64_t result; /* HISTORY_PENDING: not yet known */
-};
+	const struct task *task; /* whose result it is */
+} __attribute__((aligned(64))); /* found by a shift */
 #define HISTORY_FAULT UINT32_MAX
-#define HISTORY_PENDING INT64_MIN
+#define HISTORY_PENDING INT32_MIN /* no call's result; a constant of one instruction */
 
 extern struct history_event history_ring_[HISTORY_EVENTS];
 extern uint32_t history_next_;
 
-/* An event begins; the entry is the caller's to complete with history_end(). */
-static inline uint32_t history_begin(int tid, uint32_t nr, uint64_t a, uint64_t b, uint64_t c)
+/* An event of task's begins; the entry is the caller's to complete with history_end(). */
+static inline struct history_event *history_begin(const struct task *task, uint32_t nr, uint64_t a, uint64_t b,
+						  uint64_t c)
 {
-	uint32_t at = history_next_++;
+	struct history_event *e = &history_ring_[history_next_++ % HISTORY_EVENTS];
 
-	history_ring_[at % HISTORY_EVENTS] = (struct history_event){tid, nr, {a, b, c}, HISTORY_PENDING};
-	return at;
+	*e = (struct history_event){task->tid, nr, {a, b, c}, HISTORY_PENDING, task};
+	return e;
 }
 
-/* Forgotten if the ring has gone round meanwhile. */
-static inline void history_end(uint32_t at, int64_t result)
+/* Forgotten if the ring has gone round meanwhile: a task has one event at a time. */
+static inline void history_end(struct history_event *e, const struct task *task, int64_t result)
 {
-	if (history_next_ - at <= HISTORY_EVENTS)
-		history_ring_[at % HISTORY_EVENTS].result = result;
+	if (e->task == task)
+		e->result = result;
 }
 
 #endif

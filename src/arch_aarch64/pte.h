@@ -82,6 +82,9 @@ static inline pte_t pte_make_page(paddr_t pa, prot_t prot, unsigned attrs)
 
 static inline paddr_t pte_phys(pte_t e) { return (paddr_t){e.raw & PTE_ARM_ADDR}; }
 
+/* The same of a table entry only. */
+static inline paddr_t pte_table_phys(pte_t e) { return pte_phys(e); }
+
 static inline prot_t pte_prot(pte_t e)
 {
 	uint64_t never = e.raw & PTE_ARM_NG ? PTE_ARM_UXN : PTE_ARM_PXN;

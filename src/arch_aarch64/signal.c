@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "abi/signal.h"
 #include "lib/string.h"
+#include "mm/memtools.h"
 #include "mm/usercopy.h"
 #include "sched/task.h"
 #include "user_abi.h"
@@ -41,19 +42,25 @@ struct ucontext {
 
 struct rt_sigframe {
 	struct linux_siginfo info;
+	uint8_t info_rest[LINUX_SIGINFO_REST];
 	struct ucontext uc;
 };
-#define RT_SIGFRAME_BYTES (sizeof(struct linux_siginfo) + 176 + 288 + 4096)
+#define RT_SIGFRAME_BYTES (LINUX_SIGINFO_BYTES + 176 + 288 + 4096)
+_Static_assert(offsetof(struct rt_sigframe, uc) == LINUX_SIGINFO_BYTES, "aarch64 rt_sigframe");
 _Static_assert(offsetof(struct ucontext, mcontext) == 176, "aarch64 ucontext");
 _Static_assert(offsetof(struct sigcontext, fpsimd) == 288, "aarch64 sigcontext");
 _Static_assert(sizeof(struct fpsimd_record) == FPSIMD_RECORD_BYTES, "aarch64 fpsimd_context");
 
-static void fill_context(struct ucontext *uc, const struct task *task, const struct trap_frame *f,
-			 const struct signal_delivery *d)
+/* Each member is stored once: the frame is filled where it stands, over whatever was there. */
+static void fill_frame(struct rt_sigframe *sf, struct task *task, const struct trap_frame *f,
+		       const struct signal_delivery *d)
 {
+	struct ucontext *uc = &sf->uc;
 	struct sigcontext *mc = &uc->mcontext;
-	const struct fpu_image *fpu = task->fpu;
+	struct fpu_image *fpu = (void *)mc->fpsimd.vregs; /* the last words of which lie where mc->end is */
 
+	sf->info = *d->info;
+	memset(sf->info_rest, 0, sizeof(sf->info_rest));
 	memset(uc, 0, offsetof(struct ucontext, mcontext));
 	uc->stack.sp = d->altstack_sp;
 	uc->stack.flags = d->altstack_flags;
@@ -67,10 +74,25 @@ static void fill_context(struct ucontext *uc, const struct task *task, const str
 	mc->pad = 0;
 	mc->fpsimd.magic = FPSIMD_MAGIC;
 	mc->fpsimd.size = FPSIMD_RECORD_BYTES;
+	arch_fpu_store(task, fpu);
 	mc->fpsimd.fpsr = fpu->fpsr;
 	mc->fpsimd.fpcr = fpu->fpcr;
-	memcpy(mc->fpsimd.vregs, fpu->vregs, sizeof(fpu->vregs));
 	mc->end[0] = mc->end[1] = 0;
+}
+
+/* The frame is built where it will stand when that is one page at hand; else on the side, and copied. */
+static int put_frame(struct task *task, const struct trap_frame *f, uint64_t addr, const struct signal_delivery *d)
+{
+	struct rt_sigframe aside, *in_place = user_window(uaddr(addr), sizeof(*in_place), true);
+
+	if (in_place == NULL) {
+		fill_frame(&aside, task, f, d);
+		return copy_to_user(uaddr(addr), &aside, sizeof(aside));
+	}
+	fill_frame(in_place, task, f, d);
+	memtools_check_defined(in_place, sizeof(*in_place));
+	memtools_mark_defined(in_place, sizeof(*in_place));
+	return 0;
 }
 
 int arch_signal_frame_push(struct task *task, struct trap_frame *f, const struct signal_delivery *d)
@@ -79,13 +101,9 @@ int arch_signal_frame_push(struct task *task, struct trap_frame *f, const struct
 	uint64_t record_addr = (sp - 16) & ~15ull;
 	uint64_t addr = (record_addr - RT_SIGFRAME_BYTES) & ~15ull;
 	uint64_t frame_record[2] = {f->x[29], f->x[30]};
-	struct rt_sigframe frame;
 
-	arch_fpu_save(task);
-	frame.info = *d->info;
-	fill_context(&frame.uc, task, f, d);
 	if (copy_to_user(uaddr(record_addr), frame_record, sizeof(frame_record)) != 0 ||
-	    copy_to_user(uaddr(addr), &frame, sizeof(frame)) != 0)
+	    put_frame(task, f, addr, d) != 0)
 		return -EFAULT;
 	f->x[0] = (uint64_t)d->sig;
 	f->x[1] = addr;
@@ -112,12 +130,18 @@ void arch_frame_sanitise(struct trap_frame *f) { f->pstate &= PSTATE_FLAGS; }
 
 int arch_signal_frame_pop(struct task *task, struct trap_frame *f, uint64_t *mask, uint64_t altstack[3])
 {
-	struct ucontext uc;
-	const struct sigcontext *mc = &uc.mcontext;
+	const uint64_t addr = f->sp + offsetof(struct rt_sigframe, uc);
+	const struct ucontext *uc = user_window(uaddr(addr), sizeof(*uc), false);
+	const struct sigcontext *mc;
+	struct ucontext aside;
 
-	if ((f->sp & 15) != 0 ||
-	    copy_from_user(&uc, uaddr(f->sp + offsetof(struct rt_sigframe, uc)), sizeof(uc)) != 0 ||
-	    mc->fpsimd.magic != FPSIMD_MAGIC || mc->fpsimd.size != FPSIMD_RECORD_BYTES)
+	if (uc == NULL) {
+		if (copy_from_user(&aside, uaddr(addr), sizeof(aside)) != 0)
+			return -EFAULT;
+		uc = &aside;
+	}
+	mc = &uc->mcontext;
+	if ((f->sp & 15) != 0 || mc->fpsimd.magic != FPSIMD_MAGIC || mc->fpsimd.size != FPSIMD_RECORD_BYTES)
 		return -EFAULT;
 	restore_fpu(task, &mc->fpsimd);
 	memcpy(f->x, mc->regs, sizeof(f->x));
@@ -126,9 +150,9 @@ int arch_signal_frame_pop(struct task *task, struct trap_frame *f, uint64_t *mas
 	f->pstate = mc->pstate;
 	frame_forget_syscall(f);
 	arch_frame_sanitise(f);
-	*mask = uc.sigmask;
-	altstack[0] = uc.stack.sp;
-	altstack[1] = uc.stack.flags;
-	altstack[2] = uc.stack.size;
+	*mask = uc->sigmask;
+	altstack[0] = uc->stack.sp;
+	altstack[1] = uc->stack.flags;
+	altstack[2] = uc->stack.size;
 	return 0;
 }

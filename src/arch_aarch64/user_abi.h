@@ -49,6 +49,8 @@ struct trap_frame {
 #define NO_SYSCALL UINT64_MAX
 
 static inline uint64_t frame_syscall_nr(const struct trap_frame *f) { return f->syscall_nr; }
+/* The arguments of the system call under way, before its result is set. */
+static inline const uint64_t *frame_args(const struct trap_frame *f) { return f->x; }
 static inline uint64_t frame_arg(const struct trap_frame *f, unsigned i) { return i == 0 ? f->orig_x0 : f->x[i]; }
 static inline int64_t frame_result(const struct trap_frame *f) { return (int64_t)f->x[0]; }
 static inline void frame_set_result(struct trap_frame *f, int64_t value) { f->x[0] = (uint64_t)value; }

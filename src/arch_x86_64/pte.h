@@ -60,6 +60,9 @@ static inline paddr_t pte_phys(pte_t e)
 	return (paddr_t){(e.raw & PTE_X86_P ? e.raw : ~e.raw) & PTE_X86_ADDR};
 }
 
+/* The same of a table entry only. */
+static inline paddr_t pte_table_phys(pte_t e) { return (paddr_t){e.raw & PTE_X86_ADDR}; }
+
 /* Of a page: its rights in this entry alone. */
 static inline prot_t pte_prot(pte_t e)
 {

@@ -10,10 +10,14 @@
 #include "arch/user.h"
 #include "lib/types.h"
 
-/* User registers, in the order of Linux's struct user_regs_struct. */
+/* User registers; the arguments of a system call in their order. */
 struct trap_frame {
-	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
-	uint64_t rax, rcx, rdx, rsi, rdi;
+	uint64_t r15, r14, r13, r12, rbp, rbx;
+	union {
+		struct { uint64_t rdi, rsi, rdx, r10, r8, r9; };
+		uint64_t args[6];
+	};
+	uint64_t rax, rcx, r11;
 	uint64_t orig_rax; /* system-call number, or -1 when the trap was none */
 	uint64_t rip, cs, eflags, rsp, ss;
 	uint64_t fs_base, gs_base;
@@ -39,7 +43,7 @@ uint64_t arch_hwcap2(void);
 
 /* The members of struct trap_frame, in order, for reports. */
 #define FRAME_REGISTER_NAMES                                                                                     \
-	"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",   \
+	"r15", "r14", "r13", "r12", "rbp", "rbx", "rdi", "rsi", "rdx", "r10", "r8", "r9", "rax", "rcx", "r11",   \
 		"orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base"
 /* What context_swap() leaves on a sleeping task's stack, in words: src/arch_x86_64/context.S. */
 #define CONTEXT_WORDS 7
@@ -49,11 +53,8 @@ uint64_t arch_hwcap2(void);
 #define NO_SYSCALL UINT64_MAX
 
 static inline uint64_t frame_syscall_nr(const struct trap_frame *f) { return f->orig_rax; }
-static inline uint64_t frame_arg(const struct trap_frame *f, unsigned i)
-{
-	const uint64_t args[6] = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9};
-	return args[i];
-}
+static inline const uint64_t *frame_args(const struct trap_frame *f) { return f->args; }
+static inline uint64_t frame_arg(const struct trap_frame *f, unsigned i) { return f->args[i]; }
 static inline int64_t frame_result(const struct trap_frame *f) { return (int64_t)f->rax; }
 static inline void frame_set_result(struct trap_frame *f, int64_t value) { f->rax = (uint64_t)value; }
 static inline uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }

@@ -18,6 +18,7 @@ struct fdtable {
 	unsigned capacity; /* a multiple of 64 */
 	unsigned nr_used;
 	unsigned first_free; /* no number below it is free */
+	unsigned nr_slots;   /* files[] below it is NULL or in use; from it on undefined, never used so far */
 	struct file **files;
 	uint64_t *used, *cloexec; /* behind files, in the same allocation */
 	struct file *first_files[FDS_MIN];
@@ -52,11 +53,14 @@ static void use_arrays(struct fdtable *t, void *memory, unsigned capacity)
 
 int fdtable_create(struct fdtable **out)
 {
-	struct fdtable *t = kzalloc(sizeof(*t));
+	struct fdtable *t = kmalloc(sizeof(*t));
 
 	if (t == NULL)
 		return -ENOMEM;
 	t->refs = 1;
+	t->lock = (struct spinlock)SPINLOCK_INIT;
+	t->nr_used = t->first_free = t->nr_slots = 0;
+	t->first_used = t->first_cloexec = 0;
 	t->capacity = FDS_MIN;
 	t->files = t->first_files;
 	t->used = &t->first_used;
@@ -76,11 +80,12 @@ static int grow(struct fdtable *t, unsigned fd)
 		return 0;
 	while (capacity <= fd)
 		capacity *= 2;
-	memory = kzalloc(arrays_bytes(capacity));
+	memory = kmalloc(arrays_bytes(capacity));
 	if (memory == NULL)
 		return -ENOMEM;
 	use_arrays(t, memory, capacity);
-	memcpy(t->files, before.files, old * sizeof(struct file *));
+	memcpy(t->files, before.files, t->nr_slots * sizeof(struct file *));
+	memset(t->used, 0, 2 * (capacity / 8));
 	memcpy(t->used, before.used, old / 8);
 	memcpy(t->cloexec, before.cloexec, old / 8);
 	if (before.files != t->first_files)
@@ -103,7 +108,7 @@ int fdtable_copy(struct fdtable *src, struct fdtable **out)
 	unsigned nr = top(src);
 	int error = fdtable_create(&t);
 
-	if (error == 0 && nr > 0)
+	if (error == 0 && nr > t->capacity)
 		error = grow(t, nr - 1);
 	if (error != 0) {
 		kfree(t);
@@ -113,13 +118,13 @@ int fdtable_copy(struct fdtable *src, struct fdtable **out)
 	for (unsigned word = 0; word < (nr + 63) / 64; word++) {
 		t->used[word] = src->used[word];
 		t->cloexec[word] = src->cloexec[word];
-		for (uint64_t bits = src->used[word]; bits != 0; bits &= bits - 1) {
-			unsigned fd = word * 64 + (unsigned)__builtin_ctzll(bits);
-
-			file_get(src->files[fd]);
-			t->files[fd] = src->files[fd];
-		}
 	}
+	for (unsigned fd = 0; fd < nr; fd++) {
+		t->files[fd] = src->files[fd];
+		if (t->files[fd] != NULL)
+			file_get(t->files[fd]);
+	}
+	t->nr_slots = nr;
 	t->nr_used = src->nr_used;
 	t->first_free = src->first_free;
 	spin_unlock(&src->lock);
@@ -159,9 +164,9 @@ void fdtable_put(struct fdtable *t)
 {
 	if (t == NULL || !ref_put(&t->refs))
 		return;
-	for (unsigned word = 0; word < t->capacity / 64; word++)
-		while (t->used[word] != 0)
-			close_file(t, remove_locked(t, word * 64 + (unsigned)__builtin_ctzll(t->used[word])));
+	for (unsigned fd = 0; fd < t->nr_slots; fd++)
+		if (t->files[fd] != NULL)
+			close_file(t, t->files[fd]);
 	if (t->files != t->first_files)
 		kfree(t->files);
 	kfree(t);
@@ -185,7 +190,7 @@ struct file *fdtable_file(struct fdtable *t, int fd)
 	struct file *file = NULL;
 
 	spin_lock(&t->lock);
-	if (fd >= 0 && (unsigned)fd < t->capacity)
+	if (fd >= 0 && (unsigned)fd < t->nr_slots)
 		file = t->files[fd];
 	if (file != NULL)
 		file_get(file);
@@ -231,6 +236,8 @@ static unsigned find_free(struct fdtable *t, unsigned min)
 
 static void put_locked(struct fdtable *t, unsigned fd, struct file *file, bool close_on_exec)
 {
+	while (t->nr_slots <= fd)
+		t->files[t->nr_slots++] = NULL;
 	t->files[fd] = file;
 	bit_set(t->used, fd);
 	if (close_on_exec)

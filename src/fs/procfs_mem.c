@@ -58,7 +58,8 @@ static void maps_line(struct seqbuf *s, const struct aspace *as, const struct vm
 /* What stands in memory of one mapping, in pages. */
 struct residency {
 	uint64_t end;              /* of the mapping */
-	uint64_t nr_total, nr_resident, nr_anonymous, nr_dirty;
+	bool is_locked;
+	uint64_t nr_total, nr_resident, nr_anonymous, nr_dirty, nr_locked;
 };
 
 /* Walks the page table once, beside the list of mappings: both ascend. */
@@ -77,6 +78,7 @@ static bool residency_visit(const struct pt_visit *v, void *arg)
 	w->current->nr_resident++;
 	w->current->nr_anonymous += frame_kind(v->pfn) == FRAME_ANON;
 	w->current->nr_dirty += (v->attrs & PT_DIRTY) != 0;
+	w->current->nr_locked += w->current->is_locked;
 	return false;
 }
 
@@ -94,6 +96,7 @@ static struct residency *residency_get(struct aspace *as)
 	for (v = vma_find_from(&as->vmas, 0); v != NULL; v = vma_find_from(&as->vmas, v->end), r++) {
 		r->end = v->end;
 		r->nr_total = (v->end - v->start) >> PAGE_SHIFT;
+		r->is_locked = (v->flags & VMA_LOCKED) != 0;
 	}
 	r->end = UINT64_MAX;
 	as->pt.ops->visit(&as->pt, &visitor);
@@ -123,7 +126,7 @@ static void residency_show(struct seqbuf *s, const struct residency *r, bool has
 		{"Private_Hugetlb:", 0},
 		{"Swap:", 0},
 		{"SwapPss:", 0},
-		{"Locked:", 0},
+		{"Locked:", r->nr_locked * kib},
 	};
 
 	if (has_size)
@@ -173,6 +176,7 @@ static void rollup_locked(struct seqbuf *s, const struct aspace *as, const struc
 		sum.nr_resident += r->nr_resident;
 		sum.nr_anonymous += r->nr_anonymous;
 		sum.nr_dirty += r->nr_dirty;
+		sum.nr_locked += r->nr_locked;
 	}
 	seq_printf(s, "%08llx-%08llx ---p 00000000 00:00 0 %*s[rollup]\n",
 		   (unsigned long long)(first != NULL ? first->start : 0), (unsigned long long)sum.end,

@@ -50,7 +50,7 @@ static void take_signals(const struct task *task, struct snapshot *s)
 	if (hand == NULL)
 		return;
 	for (int sig = 1; sig <= NR_SIGNALS; sig++) {
-		uint64_t handler = hand->actions[sig - 1].handler;
+		uint64_t handler = sighand_action(hand, sig)->handler;
 
 		if (handler == LINUX_SIG_IGN)
 			s->ignored |= SIGMASK(sig);

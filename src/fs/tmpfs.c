@@ -181,22 +181,6 @@ static struct filemap *tmpfs_mmap(struct file *file, unsigned vm_shared, int *er
 	return &file->inode->map;
 }
 
-/* Makes the pages of a range exist. */
-static int allocate(struct inode *inode, uint64_t offset, uint64_t len)
-{
-	uint64_t last = (offset + len - 1) >> PAGE_SHIFT;
-	int error = check_space(inode, offset, len);
-
-	for (uint64_t i = offset >> PAGE_SHIFT; error == 0 && i <= last; i++) {
-		pfn_t pfn;
-
-		error = filemap_get_page(&inode->map, i, false, &pfn);
-		if (error == 0)
-			frame_put(pfn);
-	}
-	return error;
-}
-
 static int fallocate_locked(struct inode *inode, int mode, uint64_t offset, uint64_t len)
 {
 	uint32_t seals = tmpfs_inode(inode)->seals;
@@ -210,7 +194,9 @@ static int fallocate_locked(struct inode *inode, int mode, uint64_t offset, uint
 	}
 	if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && (seals & F_SEAL_GROW) != 0 && offset + len > size)
 		return -EPERM;
-	error = allocate(inode, offset, len);
+	error = check_space(inode, offset, len);
+	if (error == 0)
+		error = filemap_allocate(&inode->map, offset >> PAGE_SHIFT, (offset + len - 1) >> PAGE_SHIFT);
 	if (error == 0 && (mode & FALLOC_FL_KEEP_SIZE) == 0 && offset + len > size)
 		error = filemap_truncate(&inode->map, offset + len);
 	return error;

@@ -79,6 +79,58 @@ static int64_t set_termios(struct tty *tty, unsigned cmd, uint64_t arg)
 	return 0;
 }
 
+static int64_t set_discipline(uint64_t arg)
+{
+	int n;
+
+	if (copy_from_user(&n, uaddr(arg), sizeof(n)) != 0)
+		return -EFAULT;
+	return n == 0 ? 0 : -EINVAL; /* N_TTY is the only one */
+}
+
+static int64_t set_local(struct tty *tty, uint64_t arg)
+{
+	int on;
+
+	if (copy_from_user(&on, uaddr(arg), sizeof(on)) != 0)
+		return -EFAULT;
+	if (on)
+		tty->ld.termios.c_cflag |= CLOCAL;
+	else
+		tty->ld.termios.c_cflag &= ~CLOCAL;
+	return 0;
+}
+
+static int64_t ioctl_attributes(struct tty *tty, unsigned cmd, uint64_t arg)
+{
+	switch (cmd) {
+	case TCGETS:
+	case TCGETS2:
+	case TCGETA:
+		return get_termios(tty, cmd, arg);
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
+	case TCSETS2:
+	case TCSETSW2:
+	case TCSETSF2:
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return set_termios(tty, cmd, arg);
+	case TIOCGETD:
+		return put_int(arg, 0);
+	case TIOCSETD:
+		return set_discipline(arg);
+	case TIOCGSOFTCAR:
+		return put_int(arg, (tty->ld.termios.c_cflag & CLOCAL) != 0);
+	case TIOCSSOFTCAR:
+		return set_local(tty, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
 /* ---- queues and flow ----------------------------------------------------- */
 
 static int64_t flush_queues(struct tty *tty, uint64_t arg)
@@ -141,28 +193,6 @@ static int64_t set_winsize(struct tty *tty, uint64_t arg)
 	return 0;
 }
 
-static int64_t set_discipline(uint64_t arg)
-{
-	int n;
-
-	if (copy_from_user(&n, uaddr(arg), sizeof(n)) != 0)
-		return -EFAULT;
-	return n == 0 ? 0 : -EINVAL; /* N_TTY is the only one */
-}
-
-static int64_t set_local(struct tty *tty, uint64_t arg)
-{
-	int on;
-
-	if (copy_from_user(&on, uaddr(arg), sizeof(on)) != 0)
-		return -EFAULT;
-	if (on)
-		tty->ld.termios.c_cflag |= CLOCAL;
-	else
-		tty->ld.termios.c_cflag &= ~CLOCAL;
-	return 0;
-}
-
 static int64_t hang_up(struct tty *tty)
 {
 	if (!tty_may_admin())
@@ -174,20 +204,6 @@ static int64_t hang_up(struct tty *tty)
 int64_t tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg, bool is_master)
 {
 	switch (cmd) {
-	case TCGETS:
-	case TCGETS2:
-	case TCGETA:
-		return get_termios(tty, cmd, arg);
-	case TCSETS:
-	case TCSETSW:
-	case TCSETSF:
-	case TCSETS2:
-	case TCSETSW2:
-	case TCSETSF2:
-	case TCSETA:
-	case TCSETAW:
-	case TCSETAF:
-		return set_termios(tty, cmd, arg);
 	case TIOCGWINSZ:
 		return put_user(arg, &tty->winsize, sizeof(tty->winsize));
 	case TIOCSWINSZ:
@@ -228,22 +244,14 @@ int64_t tty_ioctl(struct tty *tty, unsigned cmd, uint64_t arg, bool is_master)
 		return 0;
 	case TIOCGEXCL:
 		return put_int(arg, tty->is_exclusive);
-	case TIOCGETD:
-		return put_int(arg, 0);
-	case TIOCSETD:
-		return set_discipline(arg);
 	case TIOCGDEV: {
 		uint32_t dev = (uint32_t)tty->rdev;
 
 		return put_user(arg, &dev, sizeof(dev));
 	}
-	case TIOCGSOFTCAR:
-		return put_int(arg, (tty->ld.termios.c_cflag & CLOCAL) != 0);
-	case TIOCSSOFTCAR:
-		return set_local(tty, arg);
 	case TIOCVHANGUP:
 		return hang_up(tty);
 	default:
-		return -ENOTTY;
+		return ioctl_attributes(tty, cmd, arg);
 	}
 }

@@ -34,6 +34,14 @@ void arch_fpu_save(struct task *task)
 	s->fpu_is_saved = true;
 }
 
+void arch_fpu_store(struct task *task, void *fpu)
+{
+	struct stub *s = (struct stub *)task->machine;
+	bool is_live = s != NULL && s->fpu_owner == task && !s->fpu_is_saved;
+
+	memcpy(fpu, is_live ? stub_shared(s, s->fpu_offset) : task->fpu, xstate_bytes);
+}
+
 void arch_fpu_changed(struct task *task)
 {
 	struct stub *s = (struct stub *)task->machine;

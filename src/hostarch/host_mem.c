@@ -37,7 +37,7 @@ int host_memfd(const char *name)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int open_again_readonly(int fd, int to)
+int host_fd_reopen_readonly(int fd, int to)
 {
 	char name[32];
 	int ro;
@@ -64,7 +64,7 @@ int host_memory_create(uint64_t size_bytes, void **base)
 	}
 	error = host_fd_move(fd, STUB_FD_RW);
 	if (error == 0)
-		error = open_again_readonly(STUB_FD_RW, STUB_FD_RO);
+		error = host_fd_reopen_readonly(STUB_FD_RW, STUB_FD_RO);
 	if (error != 0)
 		return error;
 	map = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, STUB_FD_RW, 0);

@@ -50,19 +50,11 @@ int host_stub_setup(const void *program, size_t program_bytes, size_t shared_byt
 	if (write(fd, program, program_bytes) != (ssize_t)program_bytes)
 		return -ENOSPC;
 	/* Open for reading only: a file that is open for writing cannot be executed. */
-	{
-		char name[32];
-		int ro;
-
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-		ro = open(name, O_RDONLY | O_CLOEXEC);
-		if (ro < 0)
-			return -errno;
+	error = host_fd_reopen_readonly(fd, STUB_FD_PROGRAM);
+	if (fd != STUB_FD_PROGRAM)
 		close(fd);
-		error = host_fd_move(ro, STUB_FD_PROGRAM);
-		if (error != 0)
-			return error;
-	}
+	if (error != 0)
+		return error;
 	fd = host_memfd("levitate-shared");
 	if (fd < 0)
 		return fd;

@@ -12,7 +12,7 @@
 #include "arch/machine.h"
 #include "hostarch/tools.h"
 
-#ifdef LEVITATE_ASAN
+#if LEVITATE_ASAN
 #include <sanitizer/common_interface_defs.h>
 
 /* The sanitizer writes one string for each function inlined at the address, innermost first, then an empty one. */

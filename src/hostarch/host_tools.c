@@ -22,7 +22,7 @@ void tools_stack_deregister(unsigned id, const void *stack, size_t size_bytes)
 #else
 	(void)id;
 #endif
-#ifdef LEVITATE_ASAN
+#if LEVITATE_ASAN
 	/* Frames left for good (a task that ended) must not poison the memory's next use. */
 	__asan_unpoison_memory_region(stack, size_bytes);
 #else

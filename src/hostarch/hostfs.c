@@ -5,64 +5,32 @@
  * single names below a handle and never follows a symlink, so a guest cannot
  * leave the tree. Inodes are found again by (device, number): hard links are one inode.
  *
- * Regular files are read and written through the page cache. What the host
+ * Regular files are read and written through the page cache (hostfs_file.c). What the host
  * changes meanwhile is seen when a file is opened, and names are trusted for
  * TRUST_NS after they were looked at. Writes reach the host when the file is
  * closed, synced, or at power off.
  */
 #include "hostfs.h"
 
-#include "abi/dirent.h"
-#include "abi/errno.h"
 #include "arch/machine.h"
 #include "lib/assert.h"
-#include "lib/printf.h"
-#include "lib/string.h"
 #include "mm/kmalloc.h"
-#include "sched/task.h"
 
-#include "host_fs.h"
+#include "hostfs_internal.h"
 
 #define TRUST_NS 100000000ull
-#define HASH_BUCKETS 1024
-#define SHRINK_STEP 64 /* names given up when descriptors run out */
 #define MAGIC 0x00c0ffee
 
-struct hostfs {
-	bool is_readonly;
-	struct host_inode *buckets[HASH_BUCKETS];
-};
-
-struct host_inode {
-	int fd;                  /* handle or data descriptor */
-	bool is_data, is_data_writable;
-	bool is_synthetic;       /* contents are made when read: no cache */
-	uint64_t dev, ino;       /* of the host */
-	uint64_t checked_ns;     /* when the host was last asked */
-	struct timestamp mtime;  /* of the host, when the cache was filled */
-	struct inode *inode;
-	struct host_inode *hash_next;
-};
-
 static const struct inode_ops hostfs_inode_ops;
-static const struct file_ops hostfs_file_ops, hostfs_dir_ops, hostfs_synthetic_ops;
-static const struct filemap_ops hostfs_map_ops;
-
-static struct host_inode *host(const struct inode *inode) { return inode->private; }
-static struct hostfs *host_sb(const struct inode *inode) { return inode->sb->private; }
 
 static struct host_inode **bucket(struct hostfs *fs, uint64_t dev, uint64_t ino)
 {
 	return &fs->buckets[(ino * 0x9e3779b97f4a7c15ull ^ dev) >> 7 & (HASH_BUCKETS - 1)];
 }
 
-static bool out_of_descriptors(int error) { return error == -EMFILE || error == -ENFILE; }
-
 /* ---- attributes ----------------------------------------------------------- */
 
 static bool same_time(struct timestamp a, struct timestamp b) { return a.sec == b.sec && a.nsec == b.nsec; }
-
-static bool has_own_changes(const struct inode *inode) { return inode->nr_writers > 0; }
 
 /* Takes over what the host says; the cache is dropped when the contents have changed. */
 static void refresh(struct inode *inode, const struct host_stat *st)
@@ -91,7 +59,7 @@ static void refresh(struct inode *inode, const struct host_stat *st)
 	h->mtime = inode->mtime = mtime;
 }
 
-static int refresh_now(struct inode *inode)
+int hostfs_refresh(struct inode *inode)
 {
 	struct host_stat st;
 	int r = host_fs_stat(host(inode)->fd, &st);
@@ -240,7 +208,7 @@ static int made(struct inode *dir, const char *name, int r, struct inode **out)
 {
 	if (r != 0)
 		return r;
-	(void)refresh_now(dir);
+	(void)hostfs_refresh(dir);
 	return hostfs_lookup(dir, name, out);
 }
 
@@ -268,9 +236,9 @@ static int hostfs_symlink(struct inode *dir, const char *name, const char *targe
 static int changed(struct inode *a, struct inode *b, int r)
 {
 	if (r == 0) {
-		(void)refresh_now(a);
+		(void)hostfs_refresh(a);
 		if (b != NULL)
-			(void)refresh_now(b);
+			(void)hostfs_refresh(b);
 	}
 	return r;
 }
@@ -305,7 +273,7 @@ static int hostfs_rename(struct inode *old_dir, const char *old_name, struct ino
 		return r;
 	r = host_fs_rename(host(old_dir)->fd, old_name, host(new_dir)->fd, new_name, flags);
 	if (r == 0 && victim != NULL)
-		(void)refresh_now(victim);
+		(void)hostfs_refresh(victim);
 	(void)source;
 	return changed(old_dir, new_dir, r);
 }
@@ -336,193 +304,6 @@ static int hostfs_setattr(struct inode *inode, const struct attr_change *c)
 				      (c->valid & ATTR_MTIME) != 0, c->mtime.sec, c->mtime.nsec);
 	return r;
 }
-
-/* ---- files ------------------------------------------------------------------ */
-
-/* Makes the inode's descriptor one for data. A file once opened for writing stays so. */
-static int need_data(struct inode *inode, bool for_write)
-{
-	struct host_inode *h = host(inode);
-	int fd, r;
-
-	if (h->is_data && (h->is_data_writable || !for_write))
-		return 0;
-	r = host_fs_open_data(h->fd, for_write, &fd);
-	if (out_of_descriptors(r) && dentry_shrink(inode->sb, SHRINK_STEP) != 0)
-		r = host_fs_open_data(h->fd, for_write, &fd);
-	/* A file that may be written but not read can be cached only if the host lets us read it. */
-	if (r != 0)
-		return r;
-	host_fs_close(h->fd);
-	h->fd = fd;
-	h->is_data = true;
-	h->is_data_writable = for_write;
-	return 0;
-}
-
-static int hostfs_open(struct file *file)
-{
-	struct inode *inode = file->inode;
-	int r;
-
-	if ((file->flags & O_PATH) != 0)
-		return 0;
-	if (file_can_write(file) && host_sb(inode)->is_readonly)
-		return -EROFS;
-	r = need_data(inode, file_can_write(file));
-	return r != 0 ? r : refresh_now(inode);
-}
-
-/* Contents written through this file reach the host now, before the last writer is gone. */
-static void hostfs_release(struct file *file)
-{
-	if (file_can_write(file)) {
-		int r = filemap_sync(&file->inode->map);
-
-		if (r != 0)
-			klog("hostfs: writing back a file failed: error %d\n", -r);
-		(void)refresh_now(file->inode);
-	}
-}
-
-static int64_t hostfs_read(struct file *file, struct uio *uio, uint64_t *pos)
-{
-	/* At the end: the host may have appended. */
-	if (*pos + uio->resid_bytes > file->inode->map.size_bytes && !has_own_changes(file->inode))
-		(void)refresh_now(file->inode);
-	return filemap_read_uio(&file->inode->map, uio, pos);
-}
-
-static int64_t hostfs_write(struct file *file, struct uio *uio, uint64_t *pos)
-{
-	struct inode *inode = file->inode;
-	int64_t n;
-
-	mutex_lock(&inode->lock);
-	if ((file->flags & O_APPEND) != 0)
-		*pos = inode->map.size_bytes;
-	n = filemap_write_uio(&inode->map, uio, pos);
-	mutex_unlock(&inode->lock);
-	if (n > 0 && (file->flags & (O_SYNC | O_DSYNC)) != 0) {
-		int r = filemap_sync(&inode->map);
-
-		if (r != 0)
-			return r;
-	}
-	return n;
-}
-
-static int64_t hostfs_lseek(struct file *file, int64_t offset, int whence)
-{
-	return vfs_lseek_size(file, offset, whence);
-}
-
-static struct filemap *hostfs_mmap(struct file *file, unsigned vm_shared, int *err)
-{
-	(void)vm_shared;
-	*err = 0;
-	return &file->inode->map;
-}
-
-static int hostfs_fsync(struct file *file)
-{
-	int r;
-
-	if (!host(file->inode)->is_data_writable)
-		return 0;
-	r = filemap_sync(&file->inode->map);
-	return r != 0 ? r : host_fs_sync(host(file->inode)->fd);
-}
-
-static int hostfs_read_pages(struct filemap *map, uint64_t index, void *const pages[], unsigned nr_pages)
-{
-	struct inode *inode = map->owner;
-	int64_t n;
-	int r = need_data(inode, false);
-
-	if (r != 0)
-		return r;
-	n = host_fs_read_pages(host(inode)->fd, pages, nr_pages, PAGE_SIZE, index * PAGE_SIZE);
-	if (n < 0)
-		return (int)n;
-	for (unsigned i = 0; i < nr_pages; i++) {
-		uint64_t start = i * PAGE_SIZE, got = (uint64_t)n > start ? (uint64_t)n - start : 0;
-
-		if (got < PAGE_SIZE)
-			memset((char *)pages[i] + got, 0, PAGE_SIZE - got);
-	}
-	return 0;
-}
-
-static int hostfs_write_page(struct filemap *map, uint64_t index, const void *page, size_t size_bytes)
-{
-	struct inode *inode = map->owner;
-	uint64_t done = 0;
-
-	while (done < size_bytes) {
-		int64_t n = host_fs_write(host(inode)->fd, (const char *)page + done, size_bytes - done,
-					  index * PAGE_SIZE + done);
-
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO;
-		done += (uint64_t)n;
-	}
-	return 0;
-}
-
-/* Files whose contents the host makes up at each read: straight through, no cache. */
-static int64_t synthetic_read(struct file *file, struct uio *uio, uint64_t *pos)
-{
-	size_t size = MIN(uio->resid_bytes, 64 * 1024);
-	char *buf = kmalloc(size != 0 ? size : 1);
-	int64_t n;
-
-	if (buf == NULL)
-		return -ENOMEM;
-	n = host_fs_read(host(file->inode)->fd, buf, size, *pos);
-	if (n > 0) {
-		int r = uio_put(uio, buf, (size_t)n);
-
-		if (r != 0)
-			n = r;
-		else
-			*pos += (uint64_t)n;
-	}
-	kfree(buf);
-	return n;
-}
-
-/* ---- directories ------------------------------------------------------------ */
-
-/* Positions count entries of a snapshot, which is taken anew whenever reading starts at the front. */
-static int hostfs_readdir(struct file *file, uint64_t *pos,
-			  bool (*emit)(void *arg, const char *name, size_t len, uint64_t ino, unsigned type,
-				       uint64_t next_pos),
-			  void *arg)
-{
-	const char *name;
-	uint64_t ino;
-	unsigned type;
-	size_t len;
-
-	if (*pos <= 2 || file->private == NULL) {
-		struct host_dir *dir;
-		int r = host_dir_read(host(file->inode)->fd, &dir);
-
-		if (r != 0)
-			return r;
-		host_dir_free(file->private);
-		file->private = dir;
-	}
-	while (host_dir_entry(file->private, *pos - 2, &name, &len, &ino, &type)) {
-		if (!emit(arg, name, len, ino, type, *pos + 1))
-			break;
-		++*pos;
-	}
-	return 0;
-}
-
-static void hostfs_release_dir(struct file *file) { host_dir_free(file->private); }
 
 /* ---- the superblock ---------------------------------------------------------- */
 
@@ -605,12 +386,3 @@ static const struct inode_ops hostfs_inode_ops = {
 	.readlink = hostfs_readlink, .getattr = hostfs_getattr, .setattr = hostfs_setattr,
 	.revalidate = hostfs_revalidate, .destroy = hostfs_destroy_inode,
 };
-static const struct file_ops hostfs_file_ops = {
-	.open = hostfs_open, .release = hostfs_release, .read = hostfs_read, .write = hostfs_write,
-	.lseek = hostfs_lseek, .mmap = hostfs_mmap, .fsync = hostfs_fsync,
-};
-static const struct file_ops hostfs_synthetic_ops = {
-	.open = hostfs_open, .read = synthetic_read, .lseek = hostfs_lseek,
-};
-static const struct file_ops hostfs_dir_ops = {.readdir = hostfs_readdir, .release = hostfs_release_dir};
-static const struct filemap_ops hostfs_map_ops = {.read_pages = hostfs_read_pages, .write_page = hostfs_write_page};

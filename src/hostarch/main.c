@@ -253,55 +253,25 @@ static void parse_option(struct options *o, struct environment *env, int option)
 	static const char *const formats[] = {"x86_64", "aarch64", NULL};
 
 	switch (option) {
-	case 'm':
-		o->memory_bytes = parse_size(optarg);
-		break;
-	case 'r':
-		o->root = optarg;
-		break;
-	case OPT_RW:
-		o->is_root_writable = true;
-		break;
-	case 'b':
-		parse_bind(o, optarg);
-		break;
-	case 'i':
-		o->initrd = optarg;
-		break;
-	case 'e':
-		environment_set(env, optarg);
-		break;
-	case 'w':
-		o->cwd = optarg;
-		break;
-	case 'f':
-		o->fork_mode = parse_choice("--fork", optarg, fork_modes);
-		break;
-	case 'p':
-		o->is_pte_aarch64 = parse_choice("--pte", optarg, formats) == 1;
-		break;
-	case 't':
-		parse_trace(o, optarg);
-		break;
-	case OPT_TIMELINE:
-		o->timeline_file = optarg;
-		break;
-	case OPT_AUDIT:
-		o->audit = true;
-		break;
-	case OPT_FAIL_ALLOC:
-		parse_fail_alloc(o, optarg);
-		break;
-	case OPT_RECORD:
-		o->record_file = optarg;
-		break;
+	case 'm': o->memory_bytes = parse_size(optarg); break;
+	case 'r': o->root = optarg; break;
+	case OPT_RW: o->is_root_writable = true; break;
+	case 'b': parse_bind(o, optarg); break;
+	case 'i': o->initrd = optarg; break;
+	case 'e': environment_set(env, optarg); break;
+	case 'w': o->cwd = optarg; break;
+	case 'f': o->fork_mode = parse_choice("--fork", optarg, fork_modes); break;
+	case 'p': o->is_pte_aarch64 = parse_choice("--pte", optarg, formats) == 1; break;
+	case 't': parse_trace(o, optarg); break;
+	case OPT_TIMELINE: o->timeline_file = optarg; break;
+	case OPT_AUDIT: o->audit = true; break;
+	case OPT_FAIL_ALLOC: parse_fail_alloc(o, optarg); break;
+	case OPT_RECORD: o->record_file = optarg; break;
 	case OPT_SEED:
 		o->is_seeded = true;
 		o->seed = parse_seed(optarg);
 		break;
-	case OPT_TIMEOUT:
-		parse_timeout(o, optarg);
-		break;
+	case OPT_TIMEOUT: parse_timeout(o, optarg); break;
 	case OPT_STATS:
 		o->stats = true;
 		o->stats_file = optarg;

@@ -15,20 +15,10 @@
 #include <valgrind/valgrind.h>
 
 #include "arch/machine.h"
+#include "hostarch/tools.h"
 #include "mm/aspace.h"
 #include "mm/frame.h"
 #include "mm/frame_trace.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
-#ifndef HAS_ASAN
-#define HAS_ASAN 0
-#endif
 
 bool memtools_on;
 static bool on_valgrind, has_pool;
@@ -37,10 +27,10 @@ static char pool; /* its address names the pool */
 __attribute__((constructor)) static void memtools_start(void)
 {
 	on_valgrind = RUNNING_ON_VALGRIND;
-	memtools_on = on_valgrind || HAS_ASAN;
+	memtools_on = on_valgrind || LEVITATE_ASAN;
 }
 
-#if HAS_ASAN
+#if LEVITATE_ASAN
 #include <sanitizer/asan_interface.h>
 
 /* Called by the sanitizer when it has an error to report. */

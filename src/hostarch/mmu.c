@@ -536,5 +536,6 @@ void arch_mmu_warm(struct aspace *as)
 
 size_t arch_mmu_shrink(void) { return pool_shrink(); }
 unsigned arch_fork_hot_pages(void) { return HOT_PAGES_MAX; }
+unsigned arch_fork_first_writes(void) { return 0; }
 unsigned arch_fault_window_pages(void) { return WINDOW_PAGES; }
 uint64_t arch_user_end(void) { return STUB_GUEST_END; }

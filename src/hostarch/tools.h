@@ -14,6 +14,9 @@
 #define LEVITATE_ASAN 1
 #endif
 #endif
+#ifndef LEVITATE_ASAN
+#define LEVITATE_ASAN 0
+#endif
 
 #if defined(__SANITIZE_THREAD__)
 #define LEVITATE_TSAN 1
@@ -21,6 +24,9 @@
 #if __has_feature(thread_sanitizer)
 #define LEVITATE_TSAN 1
 #endif
+#endif
+#ifndef LEVITATE_TSAN
+#define LEVITATE_TSAN 0
 #endif
 
 /* Of ThreadSanitizer's run-time library (sanitizer/tsan_interface.h): each kernel stack is a fiber. */
@@ -41,7 +47,7 @@ void tools_stack_deregister(unsigned id, const void *stack, size_t size_bytes);
 /* What ThreadSanitizer knows of a new stack; of the one we run on; NULL without it. */
 static inline void *tools_fiber_create(void)
 {
-#ifdef LEVITATE_TSAN
+#if LEVITATE_TSAN
 	return __tsan_create_fiber(0);
 #else
 	return NULL;
@@ -49,7 +55,7 @@ static inline void *tools_fiber_create(void)
 }
 static inline __attribute__((no_sanitize_thread)) void *tools_fiber_current(void)
 {
-#ifdef LEVITATE_TSAN
+#if LEVITATE_TSAN
 	return __tsan_get_current_fiber();
 #else
 	return NULL;
@@ -57,7 +63,7 @@ static inline __attribute__((no_sanitize_thread)) void *tools_fiber_current(void
 }
 static inline void tools_fiber_destroy(void *fiber)
 {
-#ifdef LEVITATE_TSAN
+#if LEVITATE_TSAN
 	__tsan_destroy_fiber(fiber);
 #else
 	(void)fiber;
@@ -66,7 +72,7 @@ static inline void tools_fiber_destroy(void *fiber)
 /* Directly before the switch: what ran before it happened before what runs after it. */
 static inline __attribute__((no_sanitize_thread)) void tools_fiber_switch(void *fiber)
 {
-#ifdef LEVITATE_TSAN
+#if LEVITATE_TSAN
 	__tsan_switch_to_fiber(fiber, 0);
 #else
 	(void)fiber;
@@ -76,7 +82,7 @@ static inline __attribute__((no_sanitize_thread)) void tools_fiber_switch(void *
 /* Around a switch: start on the old stack, finish as the first thing on the new one. */
 static inline void tools_switch_start(void **save, const void *bottom, size_t size_bytes)
 {
-#ifdef LEVITATE_ASAN
+#if LEVITATE_ASAN
 	__sanitizer_start_switch_fiber(save, bottom, size_bytes);
 #else
 	(void)save, (void)bottom, (void)size_bytes;
@@ -84,7 +90,7 @@ static inline void tools_switch_start(void **save, const void *bottom, size_t si
 }
 static inline void tools_switch_finish(void *save, const void **old_bottom, size_t *old_size_bytes)
 {
-#ifdef LEVITATE_ASAN
+#if LEVITATE_ASAN
 	__sanitizer_finish_switch_fiber(save, old_bottom, old_size_bytes);
 #else
 	(void)save, (void)old_bottom, (void)old_size_bytes;

@@ -69,6 +69,8 @@ bool metal_console_poll(void);
 unsigned machine_asid_bits(void);
 /* Makes root the user half of this CPU's translations under asid; forget: what is cached under asid is stale. */
 void machine_mmu_load(paddr_t root, unsigned asid, bool forget);
+/* Takes what machine_mmu_load() has put into a user's root out again; it is not loaded. */
+void machine_mmu_forget(paddr_t root);
 /* No user half: user addresses fault. */
 void machine_mmu_unload(void);
 /* Forgets what is cached under asid, table walks included: of one page, or all. */

@@ -17,7 +17,7 @@ static uint64_t reseed_ns;
 
 static uint32_t rotate(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
 
-static void quarter(uint32_t *s, unsigned a, unsigned b, unsigned c, unsigned d)
+static inline __attribute__((always_inline)) void quarter(uint32_t *s, unsigned a, unsigned b, unsigned c, unsigned d)
 {
 	s[a] += s[b];
 	s[d] = rotate(s[d] ^ s[a], 16);
@@ -79,18 +79,21 @@ void arch_random(void *buf, size_t size_bytes)
 {
 	uint8_t out[BLOCK_BYTES], *to = buf;
 	uint32_t with[KEY_WORDS];
+	size_t used = KEY_BYTES;
 
 	if (arch_time_ns() >= reseed_ns)
 		seed(reseed_ns);
 	memcpy(with, key, sizeof(with));
 	block(with, 0, out);
-	memcpy(key, out, KEY_BYTES); /* the first half of the first block is the next key */
+	memcpy(key, out, KEY_BYTES); /* the first half of the first block is the next key, the other goes out */
 	for (uint64_t counter = 1; size_bytes > 0; counter++) {
-		size_t n = MIN(size_bytes, (size_t)BLOCK_BYTES);
+		size_t n = MIN(size_bytes, BLOCK_BYTES - used);
 
-		block(with, counter, out);
-		memcpy(to, out, n);
+		memcpy(to, out + used, n);
 		to += n;
 		size_bytes -= n;
+		if (size_bytes > 0)
+			block(with, counter, out);
+		used = 0;
 	}
 }

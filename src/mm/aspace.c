@@ -100,6 +100,7 @@ static void aspace_destroy(struct aspace *as)
 {
 	list_remove(&as->all_link);
 	as->pt.ops->destroy(&as->pt);
+	first_writes_put(as);
 	sync_shared_files(as, 0, as->user_end);
 	vma_tree_destroy(&as->vmas);
 	commit_settle(as);
@@ -191,7 +192,13 @@ static int fork_clone_tables(struct aspace *parent, struct aspace *child)
 			},
 		.child = child,
 	};
-	int err = parent->pt.ops->clone(&child->pt, &parent->pt, &f.clone);
+	int err;
+
+	if (fork_mode == FORK_SHARE) {
+		first_writes_inherit(child, parent);
+		f.clone.nr_first_writes = first_writes_choose(parent, f.clone.first_writes);
+	}
+	err = parent->pt.ops->clone(&child->pt, &parent->pt, &f.clone);
 
 	for (unsigned i = 0; i < f.clone.flush.nr; i++) {
 		const struct pt_range *r = &f.clone.flush.range[i];
@@ -205,7 +212,7 @@ static int fork_clone_tables(struct aspace *parent, struct aspace *child)
 	return err;
 }
 
-/* MADV_DONTFORK and MADV_WIPEONFORK, in the child before it runs. */
+/* MADV_DONTFORK, MADV_WIPEONFORK, and mlock(2), which is not inherited: in the child before it runs. */
 static int fork_apply_rules(struct aspace *child)
 {
 	const struct vma *found;
@@ -222,9 +229,12 @@ static int fork_apply_rules(struct aspace *child)
 			if (err == 0)
 				vma_remove_range(&child->vmas, v.start, v.end);
 			vma_unreserve(&child->vmas);
-		} else if (v.flags & VMA_WIPEONFORK) {
-			err = aspace_zap_checked(child, v.start, v.end);
+			continue;
 		}
+		if (v.flags & VMA_WIPEONFORK)
+			err = aspace_zap_checked(child, v.start, v.end);
+		if (err == 0 && (v.flags & VMA_LOCKED))
+			err = aspace_change_flags(child, v.start, v.end, 0, VMA_LOCKED);
 	}
 	return err;
 }

@@ -246,7 +246,8 @@ static uint32_t metadata_place(void)
 			if ((ranges[i].end - ranges[i].start) / 2 < need)
 				continue;
 			ranges[i].end -= need;
-			frame_table_ = frame_address(ranges[i].end);
+			frame_table_ = (struct frame *)((uintptr_t)frame_address(ranges[i].end) -
+							frame_table_base_ * sizeof(struct frame));
 			return need;
 		}
 		kprintf("memory: range %#x-%#x (pages) is not used: too sparse\n",

@@ -13,7 +13,7 @@
 #define INFO_TAIL (1u << 24)   /* in use: not the first frame of its run */
 #define INFO_LISTED (1u << 23) /* free: first frame of a block in a buddy list */
 
-static inline struct frame *frame_meta(uint32_t n) { return &frame_table_[n - frame_table_base_]; }
+static inline struct frame *frame_meta(uint32_t n) { return &frame_table_[n]; }
 static inline void *frame_address(uint32_t n) { return pfn_to_ptr((pfn_t){n}); }
 static inline uint32_t frame_info(enum frame_kind kind, unsigned order)
 {

@@ -34,6 +34,7 @@ struct fault {
 	prot_t prot;	     /* the mapping's page rights */
 	unsigned window;     /* pages to serve at most, within VMA and leaf table */
 	uint64_t grown_end;  /* a stack grows: up to here it is new; else 0 */
+	struct pt_entry old; /* what is at va before */
 	bool is_shared_path; /* its leaf table will be copied */
 	unsigned nr;	     /* pages served */
 	/* Frames for the pages at va[], each with a reference. */
@@ -237,14 +238,14 @@ static void serve_file(struct fault *f)
  */
 static int plan_cow(struct fault *f)
 {
+	struct pt_entry e = f->old;
 	unsigned nr_copies = 0;
-	struct pt_entry e;
 	int err;
 
 	for (; f->nr < f->window; f->nr++) {
 		uint64_t va = f->va + f->nr * PAGE_SIZE;
 
-		if (!f->ops->lookup(f->pt, va, &e) || e.shared)
+		if (f->nr != 0 && (!f->ops->lookup(f->pt, va, &e) || e.shared))
 			break;
 		if (f->is_shared_path || frame_refs(e.pfn) != 1)
 			f->frame_va[nr_copies++] = va;
@@ -260,9 +261,10 @@ static int plan_cow(struct fault *f)
 /* One page whose table is private; copy: a frame for it if others use the old one too, else none. */
 static void cow_page(struct fault *f, uint64_t va, pfn_t copy)
 {
-	struct pt_entry e;
+	struct pt_entry e = f->old;
 
-	f->ops->lookup(f->pt, va, &e);
+	if (va != f->va || !e.is_private_path)
+		f->ops->lookup(f->pt, va, &e);
 	if (prot_has(e.prot, PROT_BIT_W)) { /* only a table stood in the way */
 		f->ops->set_prot(f->pt, va, e.prot, va == f->va ? new_attrs(f) : PT_USER);
 		if (!pfn_is_none(copy)) /* the kernel has it pinned, nobody else uses it */
@@ -291,6 +293,8 @@ static void serve_cow(struct fault *f)
 		cow_page(f, va, is_copy ? f->frame[used++] : PFN_NONE);
 	}
 	ASSERT(used == f->nr_frames);
+	if (f->as->nr_first_writes_left != 0)
+		first_writes_note(f->as, f->va);
 }
 
 /* First write to a page of a shared mapping that is mapped read-only. */
@@ -371,19 +375,21 @@ static void fault_set_window(struct fault *f)
 /* Everything that may fail; on success *serve carries the fault out. */
 static int fault_plan(struct fault *f, void (**serve)(struct fault *f))
 {
-	unsigned nr_tables = f->ops->own_cost(f->pt, f->va, &f->is_shared_path);
-	struct pt_entry e;
+	unsigned nr_tables = 0;
 	int err = 0;
 
+	f->is_shared_path = false;
+	if (!f->old.is_private_path)
+		nr_tables = f->ops->own_cost(f->pt, f->va, &f->is_shared_path);
 	fault_set_window(f);
-	if (!f->ops->lookup(f->pt, f->va, &e)) {
+	if (!f->old.present) {
 		*serve = f->vma.file != NULL ? serve_file : serve_zero;
 		err = f->vma.file != NULL ? plan_file(f) : plan_zero(f);
 		if (err == -ENOSPC) /* no room in a file of memory: as on Linux, SIGBUS */
 			err = -EIO;
 	} else if (!wants_write(f)) {
 		err = -EACCES;
-	} else if (e.shared) {
+	} else if (f->old.shared) {
 		*serve = serve_shared_write;
 	} else {
 		*serve = serve_cow;
@@ -412,7 +418,8 @@ static int fault_serve(struct fault *f)
 		return err;
 	/* point of no return */
 	pt_gather_init(&f->gather, f->as, false);
-	f->ops->own(f->pt, f->va, &f->tables, &f->gather);
+	if (!f->old.is_private_path)
+		f->ops->own(f->pt, f->va, &f->tables, &f->gather);
 	serve(f);
 	pt_gather_finish(&f->gather);
 	pt_reserve_release(&f->tables);
@@ -440,7 +447,8 @@ int aspace_fault_locked(struct aspace *as, uint64_t addr, unsigned access)
 	f.nr = 0;
 	f.nr_frames = 0;
 	f.tables = (struct pt_reserve){PFN_NONE, 0};
-	if (f.va < as->user_end && f.ops->walk(f.pt, f.va, f.access, &pfn, &prot)) {
+	if (f.va < as->user_end && f.ops->lookup(f.pt, f.va, &f.old) && prot_has(f.old.prot, f.access) &&
+	    f.ops->walk(f.pt, f.va, f.access, &pfn, &prot)) {
 		aspace_stats.nr_spurious++;
 		return 0;
 	}

@@ -20,6 +20,7 @@
 #define NODE_BITS 6
 #define NODE_SLOTS (1u << NODE_BITS)
 #define ENTRY_DIRTY ((uint64_t)1 << 32)
+#define ENTRY_NEW ((uint64_t)1 << 33) /* of a filemap_allocate() under way */
 /* Dirty pages of one file before a writer writes them back itself. */
 #define DIRTY_MAX_PAGES 2048
 /* Pages around a random miss that are read with it. */
@@ -351,6 +352,33 @@ void filemap_mark_dirty(struct filemap *map, uint64_t index)
 
 	if (entry != NULL && *entry != 0)
 		entry_mark_dirty(map, entry);
+}
+
+/* New pages stay, or, after an error (*arg), go but for those that somebody has got hold of. */
+static void entry_settle(struct filemap *map, uint64_t index, uint64_t *entry, void *arg)
+{
+	const int *err = arg;
+
+	if ((*entry & ENTRY_NEW) && *err != 0 && frame_refs(entry_pfn(*entry)) == 1)
+		entry_drop(map, index, entry, NULL);
+	else
+		*entry &= ~ENTRY_NEW;
+}
+
+int filemap_allocate(struct filemap *map, uint64_t first, uint64_t last)
+{
+	int err = 0;
+
+	ASSERT(is_memory(map));
+	for (uint64_t i = first; err == 0 && i <= last; i++) {
+		if (filemap_is_cached(map, i))
+			continue;
+		err = fill_zero(map, i);
+		if (err == 0)
+			*tree_find(map, i) |= ENTRY_NEW;
+	}
+	tree_walk(map, first, last, entry_settle, &err);
+	return err;
 }
 
 /* ---- bytes --------------------------------------------------------------- */

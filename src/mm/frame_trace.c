@@ -22,7 +22,8 @@
 /* The table begins where the metadata of the last possible frame ends. */
 static struct frame_trace *trace_of(uint32_t n)
 {
-	return (struct frame_trace *)(void *)&frame_table_[frame_span_max()] + (n - frame_table_base_);
+	return (struct frame_trace *)(void *)&frame_table_[frame_table_base_ + frame_span_max()] +
+	       (n - frame_table_base_);
 }
 
 static uintptr_t kernel_code(void) { return (uintptr_t)&frame_trace_note; }

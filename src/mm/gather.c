@@ -12,22 +12,30 @@
 
 struct pt_stats pt_stats;
 
+/* Into the range that grows least by it, if it touches that one or there are too many. */
 void pt_ranges_add(struct pt_ranges *r, uint64_t start, uint64_t end)
 {
-	struct pt_range *last;
+	struct pt_range *best = NULL;
+	uint64_t least = UINT64_MAX;
 
-	if (r->nr != 0) {
-		last = &r->range[r->nr - 1];
-		bool touches = start <= last->end && end >= last->start;
+	for (unsigned i = r->nr; i-- > 0;) {
+		struct pt_range *at = &r->range[i];
+		uint64_t grows = MAX(at->end, end) - MIN(at->start, start) - (at->end - at->start);
 
-		if (touches || r->nr == PT_GATHER_RANGES) {
-			last->start = MIN(last->start, start);
-			last->end = MAX(last->end, end);
-			return;
+		if (grows < least) {
+			least = grows;
+			best = at;
 		}
+	}
+	if (least <= end - start || r->nr == PT_GATHER_RANGES) {
+		best->start = MIN(best->start, start);
+		best->end = MAX(best->end, end);
+		return;
 	}
 	r->range[r->nr++] = (struct pt_range){start, end};
 }
+
+void pt_ranges_add_page(struct pt_ranges *r, uint64_t page) { pt_ranges_add(r, page, page + PAGE_SIZE); }
 
 void pt_gather_init(struct pt_gather *g, struct aspace *as, bool is_covering)
 {
@@ -79,21 +87,18 @@ static void reserve_push(struct pt_reserve *r, pfn_t pfn)
 
 int pt_reserve_fill(struct pt_reserve *r, uint64_t nr)
 {
-	struct pt_reserve got = {PFN_NONE, 0};
-	pfn_t run[32];
+	unsigned nr_before = r->nr;
 
-	while (got.nr < nr) {
-		unsigned n = frame_alloc_run(FRAME_TABLE, run, (unsigned)MIN(nr - got.nr, ARRAY_SIZE(run)));
+	while (r->nr < nr_before + nr) {
+		pfn_t pfn = frame_alloc_zeroed(FRAME_TABLE);
 
-		if (n == 0) {
-			pt_reserve_release(&got);
+		if (pfn_is_none(pfn)) {
+			while (r->nr > nr_before)
+				frame_put(pt_reserve_take(r));
 			return -ENOMEM;
 		}
-		while (n != 0)
-			reserve_push(&got, run[--n]);
+		reserve_push(r, pfn);
 	}
-	while (got.nr != 0)
-		reserve_push(r, pt_reserve_take(&got));
 	return 0;
 }
 
@@ -103,12 +108,17 @@ pfn_t pt_reserve_take(struct pt_reserve *r)
 
 	ASSERT(r->nr != 0);
 	r->head = *(pfn_t *)pfn_to_ptr(pfn);
+	*(pfn_t *)pfn_to_ptr(pfn) = (pfn_t){0};
 	r->nr--;
 	return pfn;
 }
 
 void pt_reserve_release(struct pt_reserve *r)
 {
-	while (r->nr != 0)
-		frame_put(pt_reserve_take(r));
+	while (r->nr != 0) {
+		pfn_t pfn = pt_reserve_take(r);
+
+		if (frame_unref(pfn))
+			frame_free_zeroed(pfn);
+	}
 }

@@ -58,6 +58,25 @@ int aspace_fault_locked(struct aspace *as, uint64_t addr, unsigned access);
 /* Makes [start, end) present as far as possible; errors are ignored. as->lock held. */
 void aspace_populate(struct aspace *as, uint64_t start, uint64_t end);
 
+/* ---- first_writes.c ---- */
+
+/* At fork: child and parent have one list; without memory for it, or where the machine wants none, none. */
+void first_writes_inherit(struct aspace *child, struct aspace *parent);
+/* The address space goes. */
+void first_writes_put(struct aspace *as);
+/* A copy-on-write fault was served at the page va. Only while as->nr_first_writes_left is not 0. as->lock held. */
+void first_writes_note(struct aspace *as, uint64_t va);
+/*
+ * Pages of parent that a child will write first, as far as can be foretold; each is in a private mapping that may be
+ * written to. Returns how many. parent->lock held.
+ */
+unsigned first_writes_choose(struct aspace *parent, uint64_t va[FIRST_WRITES_MAX]);
+
+/* ---- madvise.c ---- */
+
+/* Sets and clears flags of the VMAs in the range, holes or not; -ENOMEM without effect. as->lock held. */
+int aspace_change_flags(struct aspace *as, uint64_t start, uint64_t end, uint32_t set, uint32_t clear);
+
 /* ---- mmap.c ---- */
 
 #define STACK_GUARD_PAGES 256

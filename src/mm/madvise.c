@@ -1,5 +1,5 @@
 /*
- * madvise, msync, mincore.
+ * madvise, mlock, msync, mincore.
  *
  * Lock: takes as->lock; MADV_REMOVE leaves it before it changes the file,
  * because that unmaps the pages from every address space in turn.
@@ -49,17 +49,12 @@ static void update_flags(struct vma *vma, void *arg)
 	vma->flags = (vma->flags & ~c->clear) | c->set;
 }
 
-static int advise_flags(struct aspace *as, uint64_t start, uint64_t end, uint32_t set, uint32_t clear)
+int aspace_change_flags(struct aspace *as, uint64_t start, uint64_t end, uint32_t set, uint32_t clear)
 {
 	struct flag_change change = {set, clear};
-	const struct vma *v;
+	const struct vma *v = vma_find_from(&as->vmas, start);
 	int err;
 
-	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
-	     v = vma_find_from(&as->vmas, v->end))
-		if ((set & VMA_WIPEONFORK) && (v->file != NULL || (v->flags & VMA_SHARED)))
-			return -EINVAL;
-	v = vma_find_from(&as->vmas, start);
 	if (v == NULL || v->start >= end)
 		return 0;
 	err = vma_reserve_range(&as->vmas, start, end, 0);
@@ -67,9 +62,20 @@ static int advise_flags(struct aspace *as, uint64_t start, uint64_t end, uint32_
 		return err;
 	vma_update_range(&as->vmas, start, end, update_flags, &change);
 	vma_unreserve(&as->vmas);
-	if (set & (VMA_DONTFORK | VMA_WIPEONFORK))
+	if (set & VMA_FORK_RULES)
 		as->has_fork_rules = true;
 	return 0;
+}
+
+static int advise_wipe(struct aspace *as, uint64_t start, uint64_t end)
+{
+	const struct vma *v;
+
+	for (v = vma_find_from(&as->vmas, start); v != NULL && v->start < end;
+	     v = vma_find_from(&as->vmas, v->end))
+		if (v->file != NULL || (v->flags & VMA_SHARED))
+			return -EINVAL;
+	return aspace_change_flags(as, start, end, VMA_WIPEONFORK, 0);
 }
 
 static int advise_dontneed(struct aspace *as, uint64_t start, uint64_t end)
@@ -159,10 +165,10 @@ static int madvise_locked(struct aspace *as, uint64_t start, uint64_t end, int a
 	case MADV_DONTNEED: return advise_dontneed(as, start, end);
 	case MADV_FREE: return advise_free(as, start, end);
 	case MADV_REMOVE: return advise_remove(as, start, end);
-	case MADV_DONTFORK: return advise_flags(as, start, end, VMA_DONTFORK, 0);
-	case MADV_DOFORK: return advise_flags(as, start, end, 0, VMA_DONTFORK);
-	case MADV_WIPEONFORK: return advise_flags(as, start, end, VMA_WIPEONFORK, 0);
-	case MADV_KEEPONFORK: return advise_flags(as, start, end, 0, VMA_WIPEONFORK);
+	case MADV_DONTFORK: return aspace_change_flags(as, start, end, VMA_DONTFORK, 0);
+	case MADV_DOFORK: return aspace_change_flags(as, start, end, 0, VMA_DONTFORK);
+	case MADV_WIPEONFORK: return advise_wipe(as, start, end);
+	case MADV_KEEPONFORK: return aspace_change_flags(as, start, end, 0, VMA_WIPEONFORK);
 	case MADV_POPULATE_READ: return advise_populate(as, start, end, TRAP_READ);
 	case MADV_POPULATE_WRITE: return advise_populate(as, start, end, TRAP_WRITE);
 	default: return 0; /* a hint without effect here */
@@ -192,6 +198,20 @@ int aspace_madvise(struct aspace *as, uint64_t addr, uint64_t length_bytes, int 
 	mutex_unlock(&as->lock);
 	memory_point("madvise", as, addr);
 	return err == 0 && has_holes ? -ENOMEM : err;
+}
+
+int aspace_mlock(struct aspace *as, uint64_t addr, uint64_t length_bytes, bool is_locked)
+{
+	uint64_t end;
+	int err = range_check(as, addr, length_bytes, &end);
+
+	if (err != 0 || end == addr)
+		return err;
+	mutex_lock(&as->lock);
+	err = aspace_change_flags(as, addr, end, is_locked ? VMA_LOCKED : 0, is_locked ? 0 : VMA_LOCKED);
+	mutex_unlock(&as->lock);
+	memory_point("mlock", as, addr);
+	return err;
 }
 
 /* ---- msync, mincore ------------------------------------------------------ */

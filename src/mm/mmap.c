@@ -276,6 +276,8 @@ static int64_t mmap_locked(struct aspace *as, const struct mmap_args *args)
 		file_put(vma.file);
 	if (err != 0)
 		return err;
+	if (args->flags & MAP_LOCKED)
+		as->has_fork_rules = true;
 	if (args->flags & (MAP_POPULATE | MAP_LOCKED) && !(args->flags & MAP_NONBLOCK))
 		aspace_populate(as, vma.start, vma.end);
 	return start;

@@ -7,7 +7,9 @@
  * slot above grants write; in shared tables only W, A and D are ever cleared
  * or set; references are dropped through the gather, after the flush.
  *
- * pt_clone.h holds fork's copy, pt_range.h unmap, protect and move.
+ * A table that counts no page holds zeros only; so tables are born zero, and dropped as zeros.
+ *
+ * pt_slots.h holds what deals with single slots, pt_clone.h fork's copy, pt_range.h unmap, protect and move.
  */
 #include "abi/errno.h"
 #include "lib/assert.h"
@@ -20,112 +22,11 @@
 
 #include PTE_CODEC_HEADER
 
-#define TABLE_SLOTS (1u << PTE_INDEX_BITS)
-
-/* ---- slots --------------------------------------------------------------- */
-
-static inline pte_t *table_slots(pfn_t table) { return pfn_to_ptr(table); }
-
-static inline pfn_t pte_pfn(pte_t e) { return phys_to_pfn(pte_phys(e)); }
-
-static inline uint64_t slot_span(unsigned level) { return PAGE_SIZE << ((level - 1) * PTE_INDEX_BITS); }
-
-static inline unsigned slot_index(uint64_t va, unsigned level)
-{
-	return (unsigned)(va >> (PAGE_SHIFT + (level - 1) * PTE_INDEX_BITS)) & (TABLE_SLOTS - 1);
-}
-
-static inline pte_t *slot_at(pfn_t table, uint64_t va, unsigned level)
-{
-	return &table_slots(table)[slot_index(va, level)];
-}
-
-#define SLOT_GROUP 16u
-_Static_assert(TABLE_SLOTS % SLOT_GROUP == 0, "tables are whole groups");
-
-static inline bool slot_group_is_empty(const pte_t *s)
-{
-	return (s[0].raw | s[1].raw | s[2].raw | s[3].raw | s[4].raw | s[5].raw | s[6].raw | s[7].raw | s[8].raw |
-		s[9].raw | s[10].raw | s[11].raw | s[12].raw | s[13].raw | s[14].raw | s[15].raw) == 0;
-}
-
-/*
- * The group to look at behind nr slots: from both ends of the table inwards by turns, for what is in use
- * lies mostly at one of them, programs at the lower, stacks at the upper.
- */
-static inline unsigned slot_group_inwards(unsigned nr, unsigned nr_slots)
-{
-	unsigned k = nr / SLOT_GROUP, nr_groups = (nr_slots + SLOT_GROUP - 1) / SLOT_GROUP;
-
-	return (k % 2 == 0 ? k / 2 : nr_groups - 1 - k / 2) * SLOT_GROUP;
-}
-
-/* The first slot in use from slot i on, or TABLE_SLOTS; empty ones are passed over a group at a time. */
-static inline unsigned slot_next_used(const pte_t *s, unsigned i)
-{
-	while (i < TABLE_SLOTS && s[i].raw == 0)
-		i += i % SLOT_GROUP == 0 && slot_group_is_empty(&s[i]) ? SLOT_GROUP : 1;
-	return i;
-}
-
-static inline pte_t slot_load(const pte_t *s) { return (pte_t){__atomic_load_n(&s->raw, __ATOMIC_RELAXED)}; }
-
-static inline void slot_store(pte_t *s, pte_t e)
-{
-	pt_stats.nr_entry_writes++;
-	__atomic_store_n(&s->raw, e.raw, __ATOMIC_RELEASE);
-}
-
-/* Hardware, and walkers of other address spaces, may set A and D meanwhile. */
-static inline void slot_clear_write(pte_t *s)
-{
-	pte_t e = slot_load(s);
-
-	while (!__atomic_compare_exchange_n(&s->raw, &e.raw, pte_without_write(e).raw, true, __ATOMIC_RELAXED,
-					    __ATOMIC_RELAXED))
-		;
-}
-
-static inline void slot_add_attrs(pte_t *s, unsigned attrs)
-{
-	pte_t e = slot_load(s), n;
-
-	do {
-		if (pte_is_absent(e))
-			return;
-		n = pte_make_page(pte_phys(e), pte_prot(e), pte_attrs(e) | attrs);
-	} while (!__atomic_compare_exchange_n(&s->raw, &e.raw, n.raw, true, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-}
-
-/* A page entry for a frame that may have been no code before. */
-static inline pte_t page_entry(pfn_t pfn, prot_t prot, unsigned attrs)
-{
-	if (ABI_CODE_NEEDS_SYNC && prot_has(prot, PROT_BIT_X) && !frame_code_is_synced(pfn)) {
-		arch_code_sync(pfn);
-		frame_set_code_synced(pfn, true);
-	}
-	return pte_make_page(pfn_to_phys(pfn), prot, attrs);
-}
-
-static inline bool pte_is_shared(pte_t e) { return (pte_attrs(e) & PT_SHARED) != 0; }
-
-/* A private page that its table may write to. */
-static inline bool pte_is_private_writable(pte_t e) { return pte_is_writable(e) && !pte_is_shared(e); }
-
-/* The root's slots beyond the user's addresses are the machine's. */
-static unsigned level_slots(unsigned level)
-{
-	uint64_t end;
-
-	if (level != PTE_LEVELS)
-		return TABLE_SLOTS;
-	end = MIN(arch_user_end(), slot_span(PTE_LEVELS) * TABLE_SLOTS);
-	return (unsigned)((end - 1) / slot_span(PTE_LEVELS)) + 1;
-}
+#include "mm/pt_slots.h"
 
 /* ---- tables -------------------------------------------------------------- */
 
+/* Counts a table that has been allocated, zero. */
 static pfn_t table_init(pfn_t t)
 {
 	if (!pfn_is_none(t)) {
@@ -135,49 +36,45 @@ static pfn_t table_init(pfn_t t)
 	return t;
 }
 
-static pfn_t table_alloc(void) { return table_init(frame_alloc(FRAME_TABLE)); }
+static pfn_t table_alloc(void) { return table_init(frame_alloc_zeroed(FRAME_TABLE)); }
 
-static void node_drop(pfn_t x, unsigned level);
-
-/* Drops what the group of slots from `first` on points at, up to `left` pages; returns how many. */
-static uint32_t group_drop(const pte_t *s, unsigned first, unsigned nr_slots, unsigned level, uint32_t left)
+/* What a leaf table points at, `left` pages, goes; its slots are zero afterwards. */
+static __attribute__((noinline)) void leaf_drop_slots(pte_t *table, uint32_t left)
 {
-	const unsigned end = MIN(first + SLOT_GROUP, nr_slots);
-	const uint32_t before = left;
+	pt_stats.nr_drops += left;
+	FOR_EACH_USED_SLOT(s, e, table, TABLE_SLOTS, left) {
+		struct frame *f = pte_frame(e);
 
-	if (slot_group_is_empty(&s[first]))
-		return 0;
-	for (unsigned i = first; i < end && left != 0; i++) {
-		pfn_t child = pte_pfn(s[i]);
-
-		if (pte_is_absent(s[i]))
-			continue;
-		if (level == 1) {
-			left--;
-			frame_put(child);
-		} else {
-			left -= MIN(left, frame_table_pages(child));
-			node_drop(child, level - 1);
-		}
+		left--;
+		*s = (pte_t){0};
+		if (frame_unref_(f))
+			frame_free(frame_pfn_(f));
 	}
-	return before - left;
 }
 
-/* Stops looking when the pages the table counts are found: tables without any do not stay in a tree. */
+/* One slot stopped pointing at the table or page. What the last one leaves behind goes, too. */
 static void node_drop(pfn_t x, unsigned level)
 {
-	const pte_t *s = table_slots(x);
-	const unsigned nr_slots = level != 0 ? level_slots(level) : 0;
 	uint32_t left;
 
 	pt_stats.nr_drops++;
+	if (level == 0) {
+		frame_put(x);
+		return;
+	}
 	if (!frame_unref(x))
 		return;
-	left = level != 0 ? frame_table_pages(x) : 0;
-	pt_stats.nr_drops += level == 1 ? left : 0;
-	for (unsigned nr = 0; left != 0 && nr < nr_slots; nr += SLOT_GROUP)
-		left -= group_drop(s, slot_group_inwards(nr, nr_slots), nr_slots, level, left);
-	frame_free(x);
+	left = frame_table_pages(x);
+	if (level == 1) {
+		leaf_drop_slots(table_slots(x), left);
+	} else {
+		FOR_EACH_USED_SLOT(s, e, table_slots(x), level_slots(level), left) {
+			left -= MIN(left, frame_table_pages(pte_table(e)));
+			*s = (pte_t){0};
+			node_drop(pte_table(e), level - 1);
+		}
+	}
+	frame_free_zeroed(x);
 }
 
 static int pt_create(struct pt *pt)
@@ -185,7 +82,6 @@ static int pt_create(struct pt *pt)
 	pt->root = table_alloc();
 	if (pfn_is_none(pt->root))
 		return -ENOMEM;
-	memset(table_slots(pt->root), 0, PAGE_SIZE);
 	pt->nr_pages = 0;
 	pt->nr_hot_spans = 0;
 	return 0;
@@ -201,20 +97,33 @@ static void pt_destroy(struct pt *pt)
 /* ---- looking ------------------------------------------------------------- */
 
 /* The slot for va in its leaf table, or NULL. *writable: every table above grants write. */
-static pte_t *leaf_find(const struct pt *pt, uint64_t va, bool *writable)
+static inline pte_t *leaf_find(const struct pt *pt, uint64_t va, bool *writable)
 {
-	pfn_t t = pt->root;
+	pte_t *t = table_slots(pt->root);
+	bool all = true;
 
-	*writable = true;
 	for (unsigned level = PTE_LEVELS; level > 1; level--) {
-		pte_t e = slot_load(slot_at(t, va, level));
+		pte_t e = slot_load(&t[slot_index(va, level)]);
 
-		if (pte_is_absent(e))
+		if (pte_is_absent(e)) {
+			*writable = all;
 			return NULL;
-		*writable = *writable && pte_is_writable(e);
-		t = pte_pfn(e);
+		}
+		all = all && pte_is_writable(e);
+		t = table_slots(pte_table(e));
 	}
-	return slot_at(t, va, 1);
+	*writable = all;
+	return &t[slot_index(va, 1)];
+}
+
+/* The same where every table above is there and grants write: own() has prepared it. */
+static inline pte_t *leaf_owned(const struct pt *pt, uint64_t va)
+{
+	bool writable;
+	pte_t *s = leaf_find(pt, va, &writable);
+
+	ASSERT(s != NULL && writable);
+	return s;
 }
 
 static bool pt_walk(struct pt *pt, uint64_t va, unsigned access, pfn_t *pfn, prot_t *prot)
@@ -260,7 +169,7 @@ static bool pt_lookup(const struct pt *pt, uint64_t va, struct pt_entry *out)
 	if (s != NULL)
 		e = slot_load(s);
 	out->present = false;
-	out->is_private_path = writable;
+	out->is_private_path = s != NULL && writable;
 	if (!pte_is_absent(e))
 		entry_decode(e, writable, out);
 	return out->present;
@@ -326,37 +235,55 @@ static void slot_replace(struct pt_gather *g, pte_t *s, pte_t e, uint64_t va)
 	slot_store(s, e);
 }
 
-/* Pages beneath a used slot of a table of that level. */
-static inline uint32_t slot_pages(pte_t e, unsigned level)
+/*
+ * Fills dst, slots of a leaf table, with what src has, `left` pages: each gets one more reference, no one may write.
+ * For fork, flush is not NULL: it gets what a processor may write through, from va, the first address, on; and slots of
+ * dst that are in use have copies.
+ */
+static ALWAYS_INLINE void leaf_share_slots(pte_t *dst, pte_t *src, uint32_t left, struct pt_ranges *flush,
+					   uint64_t va)
 {
-	return level == 1 ? 1 : frame_table_pages(pte_pfn(e));
+	const ptrdiff_t to_dst = dst - src;
+
+	pt_stats.nr_entry_writes += left;
+	FOR_EACH_USED_SLOT(s, e, src, TABLE_SLOTS, left) {
+		pte_t *d = s + to_dst;
+
+		left--;
+		if (flush != NULL && !pte_is_absent(*d))
+			continue;
+		frame_ref_(pte_frame(e));
+		if (pte_is_private_writable(e)) {
+			slot_clear_write(s);
+			if (flush != NULL && pte_may_be_cached_writable(e))
+				pt_ranges_add_page(flush, va + (uint64_t)(s - src) * PAGE_SIZE);
+			e = pte_without_write(e);
+		}
+		*d = e;
+	}
 }
 
-/*
- * Fills the fresh table n with what x has: every target gets one more reference, no one may write.
- * Stops when the pages that x counts are found, as node_drop() does.
- */
+/* Fills the zero table n with what x has: every target gets one more reference, no one may write. */
 static void table_share_slots(pfn_t n, pfn_t x, unsigned level)
 {
-	pte_t *d = table_slots(n), *s = table_slots(x);
+	pte_t *dst = table_slots(n), *src = table_slots(x);
 	uint32_t left = frame_table_pages(x);
 
 	frame_table_set_pages(n, left);
 	pt_stats.nr_table_copies++;
-	memset(d, 0, PAGE_SIZE);
-	for (unsigned i = 0; left != 0; i++) {
-		pte_t e;
-
-		i = slot_next_used(s, i);
-		e = slot_load(&s[i]);
-		frame_get(pte_pfn(e));
-		left -= slot_pages(e, level);
+	if (level == 1) {
+		leaf_share_slots(dst, src, left, NULL, 0);
+		return;
+	}
+	FOR_EACH_USED_SLOT(s, e, src, TABLE_SLOTS, left) {
+		frame_ref_(pte_frame(e));
+		left -= frame_table_pages(pte_table(e));
 		pt_stats.nr_entry_writes++;
-		if (pte_is_writable(e) && !(level == 1 && pte_is_shared(e))) {
-			slot_clear_write(&s[i]);
+		if (pte_is_writable(e)) {
+			slot_clear_write(s);
 			e = pte_without_write(e);
 		}
-		d[i] = e;
+		dst[s - src] = e;
 	}
 }
 
@@ -366,17 +293,16 @@ static void table_share_slots(pfn_t n, pfn_t x, unsigned level)
  */
 static void table_age(pfn_t t)
 {
-	pte_t *s = table_slots(t);
 	uint32_t left = frame_table_pages(t);
 
-	for (unsigned i = 0; left != 0; i++, left--) {
-		pte_t e, aged;
+	if (arch_fork_hot_pages() == 0)
+		return;
+	FOR_EACH_USED_SLOT(s, e, table_slots(t), TABLE_SLOTS, left) {
+		pte_t aged = pte_aged(e);
 
-		i = slot_next_used(s, i);
-		e = slot_load(&s[i]);
-		aged = pte_aged(e);
+		left--;
 		if (!pte_is_shared(e) && aged.raw != e.raw)
-			__atomic_store_n(&s[i].raw, aged.raw, __ATOMIC_RELAXED);
+			__atomic_store_n(&s->raw, aged.raw, __ATOMIC_RELAXED);
 	}
 }
 
@@ -409,7 +335,7 @@ static void subtree_age(const struct pt *pt, pfn_t x, unsigned level, uint64_t v
 /* Would the table at slot e have to be copied before a change? above: so would the one that holds e. */
 static inline bool slot_needs_copy(pte_t e, bool above)
 {
-	return above || (!pte_is_writable(e) && frame_refs(pte_pfn(e)) != 1);
+	return above || (!pte_is_writable(e) && frame_refs(pte_table(e)) != 1);
 }
 
 /*
@@ -420,7 +346,7 @@ static inline bool slot_needs_copy(pte_t e, bool above)
 static void slot_own(struct pt_gather *g, struct pt_reserve *r, pte_t *s, unsigned level, uint64_t va)
 {
 	pte_t e = slot_load(s);
-	pfn_t x = pte_pfn(e), n;
+	pfn_t x = pte_table(e), n;
 
 	if (pte_is_writable(e))
 		return;
@@ -454,10 +380,9 @@ static void path_own(struct pt *pt, uint64_t va, unsigned lowest, struct pt_rese
 		} else {
 			pfn_t n = table_init(pt_reserve_take(r));
 
-			memset(table_slots(n), 0, PAGE_SIZE);
 			slot_store(s, pte_make_table(pfn_to_phys(n), true));
 		}
-		t = pte_pfn(slot_load(s));
+		t = pte_table(slot_load(s));
 	}
 }
 
@@ -496,7 +421,7 @@ static void path_get(const struct pt *pt, uint64_t va, struct path *p)
 
 		ASSERT(!pte_is_absent(e) && pte_is_writable(e));
 		p->table[level] = t;
-		t = pte_pfn(e);
+		t = pte_table(e);
 	}
 	p->table[1] = t;
 }
@@ -523,7 +448,7 @@ static unsigned pt_own_cost(const struct pt *pt, uint64_t va, bool *is_shared)
 			return nr + level - 1;
 		*is_shared = slot_needs_copy(e, *is_shared);
 		nr += *is_shared;
-		t = pte_pfn(e);
+		t = pte_table(e);
 	}
 	return nr;
 }
@@ -553,12 +478,8 @@ static void pt_map(struct pt *pt, uint64_t va, const pfn_t *pfns, unsigned nr, p
 static void pt_replace(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsigned attrs,
 		       struct pt_gather *g)
 {
-	struct path p;
-	pte_t *s, old;
+	pte_t *s = leaf_owned(pt, va), old = slot_load(s);
 
-	path_get(pt, va, &p);
-	s = slot_at(p.table[1], va, 1);
-	old = slot_load(s);
 	slot_replace(g, s, page_entry(pfn, prot, attrs), va);
 	pt_gather_flush(g, va, va + PAGE_SIZE);
 	pt_gather_drop(g, pte_pfn(old), 0);
@@ -566,12 +487,8 @@ static void pt_replace(struct pt *pt, uint64_t va, pfn_t pfn, prot_t prot, unsig
 
 static void pt_set_prot(struct pt *pt, uint64_t va, prot_t prot, unsigned add_attrs)
 {
-	struct path p;
-	pte_t *s, e;
+	pte_t *s = leaf_owned(pt, va), e = slot_load(s);
 
-	path_get(pt, va, &p);
-	s = slot_at(p.table[1], va, 1);
-	e = slot_load(s);
 	slot_store(s, page_entry(pte_pfn(e), prot, pte_attrs(e) | add_attrs));
 }
 

@@ -16,7 +16,7 @@ static bool range_is_empty(pfn_t t, unsigned level, uint64_t start, uint64_t end
 	for (uint64_t va = start; va < end; va = slot_end(va, level)) {
 		pte_t e = slot_load(slot_at(t, va, level));
 
-		if (pte_is_absent(e) || (level > 1 && frame_table_pages(pte_pfn(e)) == 0))
+		if (pte_is_absent(e) || (level > 1 && frame_table_pages(pte_table(e)) == 0))
 			continue;
 		if (level == 1 || !range_is_empty(pte_pfn(e), level - 1, va, MIN(end, slot_end(va, level))))
 			return false;
@@ -221,7 +221,7 @@ static void count_tables(pfn_t t, unsigned level, uint64_t start, uint64_t end, 
 		pte_t e = slot_load(slot_at(t, va, level));
 		bool copy;
 
-		if (pte_is_absent(e) || frame_table_pages(pte_pfn(e)) == 0)
+		if (pte_is_absent(e) || frame_table_pages(pte_table(e)) == 0)
 			continue;
 		copy = slot_needs_copy(e, above);
 		*nr += 1;
@@ -250,7 +250,7 @@ static uint64_t move_skip(const struct pt *pt, uint64_t va)
 	for (unsigned level = PTE_LEVELS; level > 1; level--) {
 		pte_t e = slot_load(slot_at(t, va, level));
 
-		if (pte_is_absent(e) || frame_table_pages(pte_pfn(e)) == 0)
+		if (pte_is_absent(e) || frame_table_pages(pte_table(e)) == 0)
 			return slot_end(va, level) - va;
 		t = pte_pfn(e);
 	}
@@ -280,8 +280,8 @@ static void move_leaf_table(struct pt *pt, uint64_t from, uint64_t to, struct pt
 	} else {
 		slot_store(d, e);
 	}
-	path_add_pages(pt, &src, 2, -(int64_t)frame_table_pages(pte_pfn(e)));
-	path_add_pages(pt, &dst, 2, frame_table_pages(pte_pfn(e)));
+	path_add_pages(pt, &src, 2, -(int64_t)frame_table_pages(pte_table(e)));
+	path_add_pages(pt, &dst, 2, frame_table_pages(pte_table(e)));
 	path_prune(pt, from, g);
 	pt_stats.nr_slots_moved++;
 }

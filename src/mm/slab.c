@@ -40,6 +40,7 @@ _Static_assert(sizeof(struct slab) == 64, "objects begin 64 bytes into a slab");
 
 struct kmem_cache {
 	struct spinlock lock;
+	uint32_t object_bytes; /* constant */
 	/* lock guards these: */
 	struct list partial; /* slabs with a free object; empty ones at the end */
 	uint64_t nr_used;
@@ -49,8 +50,8 @@ struct kmem_cache {
 	uint32_t size, offset; /* of objects; of the first object */
 	uint32_t reciprocal;   /* ceil(2^32 / size): division of an offset by size */
 	uint16_t nr_objects, order;
-	size_t object_bytes;
 };
+_Static_assert(sizeof(struct kmem_cache) == 64, "caches[i] is a shift away");
 
 /* Multiples of 64 from 64 on: what aligns the first object aligns all. */
 static const uint16_t class_bytes[] = {16,  32,	 48,  64,  128,	 192,  256, 320,
@@ -70,24 +71,18 @@ static uint64_t nr_large;		     /* large allocations in use */
 
 /* ---- slabs; cache lock held ------------------------------------------------------ */
 
-static void *object_at(const struct slab *slab, unsigned i)
-{
-	return (char *)slab + slab->cache->offset + (size_t)i * slab->cache->size;
-}
-
-static struct slab *slab_of(const void *p)
+static inline struct slab *slab_of(const void *p)
 {
 	pfn_t pfn = ptr_to_pfn(p);
 
 	ASSERT(frame_kind(pfn) == FRAME_SLAB);
-	pfn.raw &= ~((1u << frame_order(pfn)) - 1);
+	pfn.raw &= UINT32_MAX << frame_order(pfn);
 	return pfn_to_ptr(pfn);
 }
 
-/* Number of the object that begins at p; panics when none does. */
-static unsigned object_index(const struct slab *slab, const void *p)
+/* Number of the object of c that begins at p; panics when none does. */
+static inline unsigned object_index(const struct kmem_cache *c, const struct slab *slab, const void *p)
 {
-	const struct kmem_cache *c = slab->cache;
 	uint32_t offset = (uint32_t)((const char *)p - (const char *)slab) - c->offset;
 	uint32_t i = (uint32_t)((uint64_t)offset * c->reciprocal >> 32);
 
@@ -140,7 +135,7 @@ static unsigned slab_find_free(struct slab *slab)
 #endif
 }
 
-static void *object_take(struct kmem_cache *c, struct slab *slab)
+static inline void *object_take(struct kmem_cache *c, struct slab *slab)
 {
 	unsigned i = slab_find_free(slab);
 
@@ -150,13 +145,26 @@ static void *object_take(struct kmem_cache *c, struct slab *slab)
 	if (--slab->nr_free == 0)
 		list_remove(&slab->link);
 	c->nr_used++;
-	return object_at(slab, i);
+	return (char *)slab + c->offset + (size_t)i * c->size;
 }
 
-/* Returns the slab when the caller is to destroy it, without the lock. */
-static struct slab *object_give(struct kmem_cache *c, struct slab *slab, const void *p)
+/* Its last object came back: true when the caller is to destroy it, without the lock. */
+static bool slab_retire(struct kmem_cache *c, struct slab *slab)
 {
-	unsigned i = object_index(slab, p);
+	list_remove(&slab->link);
+	if (c->nr_empty > 0) {
+		c->nr_slabs--;
+		return true;
+	}
+	c->nr_empty++;
+	list_add_tail(&c->partial, &slab->link);
+	return false;
+}
+
+/* True: as slab_retire(). */
+static inline bool object_give(struct kmem_cache *c, struct slab *slab, const void *p)
+{
+	unsigned i = object_index(c, slab, p);
 	uint64_t bit = (uint64_t)1 << i % 64;
 
 	if (slab->free[i / 64] & bit)
@@ -165,54 +173,58 @@ static struct slab *object_give(struct kmem_cache *c, struct slab *slab, const v
 	c->nr_used--;
 	if (slab->nr_free++ == 0)
 		list_add_head(&c->partial, &slab->link);
-	if (slab->nr_free < c->nr_objects)
-		return NULL;
-	list_remove(&slab->link);
-	if (c->nr_empty > 0) {
-		c->nr_slabs--;
-		return slab;
-	}
-	c->nr_empty++;
-	list_add_tail(&c->partial, &slab->link);
-	return NULL;
+	return slab->nr_free == c->nr_objects && slab_retire(c, slab);
 }
 
 /* ---- caches ---------------------------------------------------------------------- */
 
-static void *cache_alloc(struct kmem_cache *c)
+static inline void *cache_take(struct kmem_cache *c)
 {
-	struct slab *slab;
-	void *p;
+	void *p = NULL;
 
 	spin_lock(&c->lock);
-	if (__builtin_expect(list_is_empty(&c->partial), 0)) {
-		spin_unlock(&c->lock); /* shrinkers may free objects of this cache */
-		slab = slab_create(c);
-		spin_lock(&c->lock);
-		if (slab != NULL) {
-			list_add_head(&c->partial, &slab->link);
-			c->nr_slabs++;
-			c->nr_empty++;
-		} else if (list_is_empty(&c->partial)) {
-			spin_unlock(&c->lock);
-			return NULL;
-		}
-	}
-	slab = LIST_FIRST(&c->partial, struct slab, link);
-	p = object_take(c, slab);
+	if (__builtin_expect(!list_is_empty(&c->partial), 1))
+		p = object_take(c, LIST_FIRST(&c->partial, struct slab, link));
 	spin_unlock(&c->lock);
 	return p;
 }
 
-static void slab_free_object(struct slab *slab, void *p)
+/* All slabs are full: with a new one, or what shrinkers freed meanwhile. */
+static __attribute__((noinline)) void *cache_grow_and_take(struct kmem_cache *c)
 {
-	struct kmem_cache *c = slab->cache;
+	struct slab *slab = slab_create(c);
+
+	if (slab != NULL) {
+		spin_lock(&c->lock);
+		list_add_head(&c->partial, &slab->link);
+		c->nr_slabs++;
+		c->nr_empty++;
+		spin_unlock(&c->lock);
+	}
+	return cache_take(c);
+}
+
+/* usable_bytes: what the caller may use of the object. NULL: out of memory. */
+static inline void *cache_alloc(struct kmem_cache *c, size_t usable_bytes)
+{
+	void *p = cache_take(c);
+
+	if (__builtin_expect(p == NULL, 0))
+		p = cache_grow_and_take(c);
+	if (p != NULL)
+		memtools_slab_alloc(p, usable_bytes);
+	return p;
+}
+
+static inline __attribute__((always_inline)) void cache_free(struct kmem_cache *c, struct slab *slab, void *p)
+{
+	bool is_retired;
 
 	spin_lock(&c->lock);
-	slab = object_give(c, slab, p);
+	is_retired = object_give(c, slab, p);
 	spin_unlock(&c->lock);
 	memtools_slab_free(p, c->size);
-	if (__builtin_expect(slab != NULL, 0))
+	if (__builtin_expect(is_retired, 0))
 		slab_destroy(slab);
 }
 
@@ -235,7 +247,7 @@ static void cache_init(struct kmem_cache *c, const char *name, size_t object_byt
 	unsigned order = order_for(size, offset);
 	size_t nr = ((size_t)(PAGE_SIZE << order) - offset) / size;
 
-	*c = (struct kmem_cache){.name = name, .object_bytes = object_bytes};
+	*c = (struct kmem_cache){.name = name, .object_bytes = (uint32_t)object_bytes};
 	list_init(&c->partial);
 	c->size = (uint32_t)size;
 	c->offset = (uint32_t)offset;
@@ -261,11 +273,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t object_bytes, size
 
 void *kmem_cache_alloc(struct kmem_cache *cache)
 {
-	void *p = fail_alloc() ? NULL : cache_alloc(cache);
-
-	if (p != NULL)
-		memtools_slab_alloc(p, cache->object_bytes);
-	return p;
+	return fail_alloc() ? NULL : cache_alloc(cache, cache->object_bytes);
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)
@@ -273,7 +281,7 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 	struct slab *slab = slab_of(object);
 
 	ASSERT(slab->cache == cache);
-	slab_free_object(slab, object);
+	cache_free(cache, slab, object);
 }
 
 /* ---- kmalloc --------------------------------------------------------------------- */
@@ -307,18 +315,11 @@ static void large_free(void *p)
 
 void *kmalloc(size_t size_bytes)
 {
-	struct kmem_cache *c;
-	void *p;
-
 	if (fail_alloc())
 		return NULL;
 	if (size_bytes > SMALL_MAX)
 		return large_alloc(size_bytes);
-	c = &caches[class_of[(size_bytes + 15) / 16]];
-	p = cache_alloc(c);
-	if (p != NULL)
-		memtools_slab_alloc(p, size_bytes);
-	return p;
+	return cache_alloc(&caches[class_of[(size_bytes + 15) / 16]], size_bytes);
 }
 
 void *kzalloc(size_t size_bytes)
@@ -379,10 +380,13 @@ void kfree(void *p)
 {
 	if (p == NULL)
 		return;
-	if (frame_kind(ptr_to_pfn(p)) == FRAME_SLAB)
-		slab_free_object(slab_of(p), p);
-	else
+	if (frame_kind(ptr_to_pfn(p)) == FRAME_SLAB) {
+		struct slab *slab = slab_of(p);
+
+		cache_free(slab->cache, slab, p);
+	} else {
 		large_free(p);
+	}
 }
 
 /* ---- reserve, statistics, boot ------------------------------------------------------ */

@@ -19,32 +19,70 @@
 #include "mm/internal.h"
 #include "mm/memtools.h"
 #include "mm/points.h"
+#include "sched/signal.h"
 #include "sched/task.h"
 
 /* A page may be stolen again (madvise in another thread) between fault and walk; not for ever. */
 #define FAULT_TRIES 8
+/* With fewer free frames than this memory is short: a page, its tables, what a cache or a stack needs with it. */
+#define SHORT_PAGES 32
 
-/* The kernel's pointer to the user byte at addr, for access; NULL: -EFAULT. */
-static inline char *user_ptr(struct aspace *as, uint64_t addr, unsigned access, pfn_t *pfn)
+/*
+ * A page fault of a copy. When memory is short somebody is killed for it, as for a fault of user mode; the
+ * locks the caller holds do not matter, for who is killed and waits for one is given up on after a while. When
+ * it is the current task that is to die, the copy fails, and nobody will see how.
+ */
+static int fault_in(struct aspace *as, uint64_t addr, unsigned access)
+{
+	int err;
+
+	while ((err = aspace_fault(as, uaddr(addr), access)) == -ENOMEM && frame_nr_free() < SHORT_PAGES &&
+	       !signal_is_fatal_pending(current_task()))
+		oom_kill(uaddr(addr));
+	return err;
+}
+
+/* What is left of n within the page of addr. */
+static inline size_t page_part(uint64_t addr, size_t n) { return MIN(n, PAGE_SIZE - page_offset(addr)); }
+
+/* The kernel's pointer to the user byte at addr < as->user_end, if access needs no fault now; else NULL. */
+static inline char *user_ptr_at_hand(struct aspace *as, uint64_t addr, unsigned access, pfn_t *pfn)
 {
 	prot_t prot;
 
-	for (unsigned tries = 0; tries < FAULT_TRIES; tries++) {
-		if (aspace_walk(as, uaddr(addr), access, pfn, &prot))
-			return (char *)pfn_to_ptr(*pfn) + page_offset(addr);
-		if (aspace_fault(as, uaddr(addr), access) != 0)
+	if (!as->pt.ops->walk(&as->pt, addr, access, pfn, &prot))
+		return NULL;
+	return (char *)pfn_to_ptr(*pfn) + page_offset(addr);
+}
+
+/* The same for size_bytes within one page, and any address: the usual case of all copies. */
+static inline char *window(struct aspace *as, uint64_t addr, size_t size_bytes, unsigned access)
+{
+	pfn_t pfn;
+
+	/* as->user_end is a page's end: what begins below it and lies in one page does not reach beyond. */
+	if (as == NULL || addr >= as->user_end || size_bytes > PAGE_SIZE - page_offset(addr))
+		return NULL;
+	return user_ptr_at_hand(as, addr, access, &pfn);
+}
+
+/* The kernel's pointer to the user byte at addr < as->user_end, whatever that needs; NULL: -EFAULT. */
+static char *user_ptr(struct aspace *as, uint64_t addr, unsigned access, pfn_t *pfn)
+{
+	char *ptr = user_ptr_at_hand(as, addr, access, pfn);
+
+	for (unsigned tries = 1; ptr == NULL && tries < FAULT_TRIES; tries++) {
+		if (fault_in(as, addr, access) != 0)
 			break;
+		ptr = user_ptr_at_hand(as, addr, access, pfn);
 	}
-	return NULL;
+	return ptr;
 }
 
 static inline bool range_is_user(const struct aspace *as, uint64_t addr, uint64_t size_bytes)
 {
 	return as != NULL && addr <= as->user_end && size_bytes <= as->user_end - addr;
 }
-
-/* What is left of n within the page of addr. */
-static inline size_t page_part(uint64_t addr, size_t n) { return MIN(n, PAGE_SIZE - page_offset(addr)); }
 
 /* Kernel bytes become the user's: the tools look whether all of them were ever written. */
 static inline void user_write(char *to, const char *from, size_t n)
@@ -54,10 +92,8 @@ static inline void user_write(char *to, const char *from, size_t n)
 	memtools_mark_defined(to, n);
 }
 
-int copy_from_user_in(struct aspace *as, void *dst, uaddr_t src, size_t size_bytes)
+static __attribute__((noinline)) int copy_from_pages(struct aspace *as, char *to, uaddr_t src, size_t size_bytes)
 {
-	char *to = dst;
-
 	if (!range_is_user(as, src.raw, size_bytes))
 		return -EFAULT;
 	for (size_t n; size_bytes != 0; size_bytes -= n, src.raw += n, to += n) {
@@ -72,10 +108,18 @@ int copy_from_user_in(struct aspace *as, void *dst, uaddr_t src, size_t size_byt
 	return 0;
 }
 
-int copy_to_user_in(struct aspace *as, uaddr_t dst, const void *src, size_t size_bytes)
+int copy_from_user_in(struct aspace *as, void *dst, uaddr_t src, size_t size_bytes)
 {
-	const char *from = src;
+	const char *from = window(as, src.raw, size_bytes, TRAP_READ);
 
+	if (from == NULL)
+		return copy_from_pages(as, dst, src, size_bytes);
+	memcpy(dst, from, size_bytes);
+	return 0;
+}
+
+static __attribute__((noinline)) int copy_to_pages(struct aspace *as, uaddr_t dst, const char *from, size_t size_bytes)
+{
 	if (!range_is_user(as, dst.raw, size_bytes))
 		return -EFAULT;
 	for (size_t n; size_bytes != 0; size_bytes -= n, dst.raw += n, from += n) {
@@ -87,6 +131,16 @@ int copy_to_user_in(struct aspace *as, uaddr_t dst, const void *src, size_t size
 		n = page_part(dst.raw, size_bytes);
 		user_write(to, from, n);
 	}
+	return 0;
+}
+
+int copy_to_user_in(struct aspace *as, uaddr_t dst, const void *src, size_t size_bytes)
+{
+	char *to = window(as, dst.raw, size_bytes, TRAP_WRITE);
+
+	if (to == NULL)
+		return copy_to_pages(as, dst, src, size_bytes);
+	user_write(to, src, size_bytes);
 	return 0;
 }
 
@@ -171,6 +225,11 @@ int64_t strncpy_from_user_in(struct aspace *as, char *dst, uaddr_t src, size_t s
 int64_t strncpy_from_user(char *dst, uaddr_t src, size_t size_bytes)
 {
 	return strncpy_from_user_in(current_aspace(), dst, src, size_bytes);
+}
+
+void *user_window(uaddr_t addr, size_t size_bytes, bool for_write)
+{
+	return window(current_aspace(), addr.raw, size_bytes, for_write ? TRAP_WRITE : TRAP_READ);
 }
 
 /* ---- pins ---------------------------------------------------------------- */

@@ -236,9 +236,10 @@ const struct vma *vma_find_from(const struct vma_tree *tree, uint64_t addr)
 		if (i == n->count)
 			return NULL; /* only at the root: a child's end is its last VMA's */
 	}
-	for (i = 0; i < n->count && n->vma[i].end <= addr; i++)
-		;
-	return i == n->count ? NULL : &n->vma[i];
+	for (const struct vma *vma = n->vma, *end = vma + n->count; vma != end; vma++)
+		if (vma->end > addr)
+			return vma;
+	return NULL;
 }
 
 const struct vma *vma_find(const struct vma_tree *tree, uint64_t addr)

@@ -107,7 +107,9 @@ static int copy_sighand(struct task *parent, struct task *child, uint64_t flags)
 
 static void inherit_task(struct task *parent, struct task *child)
 {
-	child->cred = parent->cred;
+	memcpy(&child->cred, &parent->cred, offsetof(struct cred, groups));
+	for (unsigned i = 0; i < parent->cred.nr_groups; i++)
+		child->cred.groups[i] = parent->cred.groups[i];
 	child->no_new_privs = parent->no_new_privs;
 	child->keep_caps = parent->keep_caps;
 	child->nice = parent->nice;
@@ -119,7 +121,6 @@ static void inherit_task(struct task *parent, struct task *child)
 
 static void inherit_process(struct process *parent, struct process *child, int exit_signal)
 {
-	memcpy(child->rlimits, parent->rlimits, sizeof(child->rlimits));
 	child->exit_signal = exit_signal;
 	child->tty = parent->tty;
 	child->personality = parent->personality;
@@ -131,14 +132,13 @@ static void inherit_process(struct process *parent, struct process *child, int e
 /* Registers: the parent's, but 0 as the result, and the stack and TLS that were asked for. */
 static void copy_registers(struct task *parent, struct task *child, const struct clone_args_k *a)
 {
-	arch_fpu_save(parent); /* the thread pointer, too */
+	arch_fpu_store(parent, child->fpu); /* brings the thread pointer up to date, too */
 	*child->frame = *parent->frame;
 	frame_set_result(child->frame, 0);
 	if (a->stack.raw != 0)
 		frame_set_sp(child->frame, a->stack.raw);
 	if ((a->flags & CLONE_SETTLS) != 0)
 		frame_set_tls(child->frame, a->tls);
-	memcpy(child->fpu, parent->fpu, arch_fpu_size());
 	arch_fpu_changed(child);
 }
 
@@ -267,7 +267,7 @@ int64_t task_clone(const struct clone_args_k *a)
 	if (r == 0 && signal_is_pending(parent))
 		r = -ERESTARTNOINTR; /* a signal to the group must not miss the child */
 	if (r == 0 && (a->flags & CLONE_THREAD) == 0)
-		r = process_alloc(&process);
+		r = process_alloc(parent->process, &process);
 	if (r != 0)
 		return r;
 	r = create_child(parent, a, &child);

@@ -1,7 +1,7 @@
 /*
- * Timers that count CPU time: ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU. They are
- * looked at where time is accounted, and the scheduler programs the machine's timer
- * for the next one. Sources: setitimer(2), setrlimit(2).
+ * Timers that count CPU time: ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU. The scheduler
+ * programs the machine's timer for the next one, and task_return_to_user() looks at
+ * them when that time has come. Sources: setitimer(2), setrlimit(2).
  */
 #include "abi/resource.h"
 #include "abi/time.h"
@@ -11,6 +11,7 @@ void cputimer_update_flag(struct process *p)
 {
 	p->has_cpu_timers = p->virtual_timer.expires_ns != 0 || p->prof_timer.expires_ns != 0 ||
 			    p->rlimits[RLIMIT_CPU].cur != RLIM_INFINITY;
+	cpu_note_work();
 }
 
 static void check_itimer(struct process *p, struct itimer_cpu *timer, uint64_t used_ns, int sig)

@@ -19,25 +19,25 @@
 
 static int64_t ticks(uint64_t ns) { return (int64_t)(ns / (NSEC_PER_SEC / USER_HZ)); }
 
-/* The siginfo of SIGCHLD. */
-static struct linux_siginfo child_info(struct process *p, int code, int status)
+/* Sends p's parent sig with the siginfo of SIGCHLD. */
+static void send_to_parent_locked(struct process *p, int sig, int code, int status)
 {
 	struct cpu_times times = process_times(p);
-	struct linux_siginfo info = {.signo = SIGCHLD, .code = code};
+	struct linux_siginfo info = {.signo = sig, .code = code};
 
 	info.chld.pid = p->pid;
 	info.chld.uid = p->leader->cred.uid;
 	info.chld.status = status;
 	info.chld.utime = ticks(times.user_ns);
 	info.chld.stime = ticks(times.system_ns);
-	return info;
+	signal_send_process_locked(p->parent, sig, &info);
 }
 
 static const struct linux_sigaction *chld_action(struct process *parent)
 {
 	struct task *t = process_live_task_locked(parent);
 
-	return t != NULL ? &t->sig.hand->actions[SIGCHLD - 1] : NULL;
+	return t != NULL ? sighand_action(t->sig.hand, SIGCHLD) : NULL;
 }
 
 bool exit_notify_parent_locked(struct process *p)
@@ -46,7 +46,6 @@ bool exit_notify_parent_locked(struct process *p)
 	const struct linux_sigaction *action = chld_action(parent);
 	int status = p->exit_status, sig = p->exit_signal;
 	bool is_exit = (status & 0x7f) == 0, is_unwanted = false;
-	struct linux_siginfo info;
 
 	if (sig == SIGCHLD && action != NULL) {
 		bool is_ignored = action->handler == LINUX_SIG_IGN;
@@ -55,12 +54,8 @@ bool exit_notify_parent_locked(struct process *p)
 		if (is_ignored)
 			sig = 0;
 	}
-	if (sig != 0) {
-		info = child_info(p, is_exit ? CLD_EXITED : CLD_KILLED,
-				  is_exit ? status >> 8 : status & 0x7f);
-		info.signo = sig;
-		signal_send_process_locked(parent, sig, &info);
-	}
+	if (sig != 0)
+		send_to_parent_locked(p, sig, is_exit ? CLD_EXITED : CLD_KILLED, is_exit ? status >> 8 : status & 0x7f);
 	waitq_wake_all(&parent->child_waitq);
 	return is_unwanted;
 }
@@ -69,15 +64,12 @@ void exit_notify_stop_locked(struct process *p, int code)
 {
 	struct process *parent = p->parent;
 	const struct linux_sigaction *action;
-	struct linux_siginfo info;
 
 	if (parent == NULL)
 		return;
 	action = chld_action(parent);
-	if (action != NULL && action->handler != LINUX_SIG_IGN && (action->flags & SA_NOCLDSTOP) == 0) {
-		info = child_info(p, code, code == CLD_CONTINUED ? SIGCONT : p->stop_signal);
-		signal_send_process_locked(parent, SIGCHLD, &info);
-	}
+	if (action != NULL && action->handler != LINUX_SIG_IGN && (action->flags & SA_NOCLDSTOP) == 0)
+		send_to_parent_locked(p, SIGCHLD, code, code == CLD_CONTINUED ? SIGCONT : p->stop_signal);
 	waitq_wake_all(&parent->child_waitq);
 }
 
@@ -142,8 +134,11 @@ static struct process *find_reaper(struct process *p)
 
 static void reparent_children_locked(struct process *p)
 {
-	struct process *child, *tmp, *reaper = find_reaper(p);
+	struct process *child, *tmp, *reaper;
 
+	if (list_is_empty(&p->children))
+		return;
+	reaper = find_reaper(p);
 	LIST_FOR_EACH_SAFE (child, tmp, &p->children, sibling) {
 		struct task *leader = child->leader;
 
@@ -185,7 +180,9 @@ static void release_resources(struct task *me)
 
 	task_leave_aspace(me);
 	if (as != NULL) {
-		p->max_rss_pages = MAX(p->max_rss_pages, aspace_rss_pages(as));
+		uint64_t rss_pages = aspace_rss_pages(as);
+
+		p->max_rss_pages = MAX(p->max_rss_pages, rss_pages);
 		me->aspace = NULL;
 		sched_switch_aspace(NULL);
 		aspace_put(as);

@@ -100,7 +100,7 @@ struct id *id_find_locked(int nr)
 	struct id *id;
 
 	ASSERT(spin_is_held(&task_lock));
-	if (nr <= 0 || nr >= PID_MAX || !is_used(nr))
+	if (nr <= 0)
 		return NULL;
 	LIST_FOR_EACH (id, &hash[(unsigned)nr % HASH_SIZE], hash_link)
 		if (id->nr == nr)

@@ -222,7 +222,7 @@ static void create_init_task(void)
 {
 	struct process *p;
 	struct task *t;
-	int r = process_alloc(&p);
+	int r = process_alloc(NULL, &p);
 
 	if (r == 0)
 		r = task_alloc(1, init_main, &t);

@@ -33,8 +33,8 @@ void task_free_unused(struct task *t);
 void task_release_stack(struct task *t);
 /* First context of a user task: returns to user mode. */
 void task_start_user(void *arg);
-/* A process in no list, default limits; refs 1 is the tree's, once it is linked. -ENOMEM. */
-MUST_CHECK int process_alloc(struct process **out);
+/* A process in no list, with the limits of parent (NULL: default); refs 1 is the tree's, once it is linked. -ENOMEM. */
+MUST_CHECK int process_alloc(const struct process *parent, struct process **out);
 /* Puts p and its first task into the tree below parent (NULL: init). */
 void process_link_locked(struct process *p, struct task *leader, struct process *parent);
 void process_link_task_locked(struct process *p, struct task *t);

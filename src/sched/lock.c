@@ -39,15 +39,11 @@ static __attribute__((noinline)) void add_waiter(struct mutex *m, struct mutex_w
 	list_add_tail(&m->waiters, &w->link);
 }
 
-void mutex_lock(struct mutex *m)
+static __attribute__((noinline)) void sleep_for(struct mutex *m)
 {
 	struct task *me = current_task();
 	struct mutex_waiter w;
 
-	if (m->owner == NULL) {
-		m->owner = me;
-		return;
-	}
 	ASSERT(m->owner != me);
 	w.task = me;
 	add_waiter(m, &w);
@@ -57,6 +53,12 @@ void mutex_lock(struct mutex *m)
 		schedule();
 	}
 	me->wait_reason = NULL;
+}
+
+void mutex_lock(struct mutex *m)
+{
+	if (!mutex_trylock(m))
+		sleep_for(m);
 }
 
 void mutex_unlock(struct mutex *m)

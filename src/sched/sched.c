@@ -38,7 +38,9 @@ static struct {
 static struct task idle_task;
 static struct process idle_process;
 static struct sighand idle_sighand;
-static uint64_t total_user_ns, total_system_ns, total_idle_ns;
+static uint64_t total_idle_ns;
+static struct cpu_times total_times;  /* of all tasks, up to the last switch */
+static struct cpu_times switch_times; /* the current task's at that time */
 static uint32_t load_average[3];
 static uint64_t load_next_ns;
 
@@ -71,35 +73,20 @@ void sched_init(void)
 
 /* ---- accounting ---------------------------------------------------------- */
 
-static void account_user(struct task *t, uint64_t now)
-{
-	t->times.user_ns += now - t->account_ns;
-	total_user_ns += now - t->account_ns;
-	t->account_ns = now;
-}
-
 static void account_system(struct task *t, uint64_t now)
 {
 	t->times.system_ns += now - t->account_ns;
-	total_system_ns += now - t->account_ns;
 	t->account_ns = now;
-}
-
-void sched_account_enter(void)
-{
-	struct task *me = current_task();
-
-	account_user(me, arch_time_ns());
-	if (me->process->has_cpu_timers)
-		cputimer_check(me);
 }
 
 void sched_account_now(void) { account_system(current_task(), arch_time_ns()); }
 
 void sched_get_times(uint64_t *user_ns, uint64_t *system_ns, uint64_t *idle_ns, uint64_t *nr_switches)
 {
-	*user_ns = total_user_ns;
-	*system_ns = total_system_ns;
+	const struct cpu_times *times = &current_task()->times;
+
+	*user_ns = total_times.user_ns + times->user_ns - switch_times.user_ns;
+	*system_ns = total_times.system_ns + times->system_ns - switch_times.system_ns;
 	*idle_ns = total_idle_ns;
 	*nr_switches = arch_cpu()->nr_context_switches;
 }
@@ -172,6 +159,7 @@ static void enqueue(struct task *t, bool at_head, uint64_t now)
 	t->is_queued = true;
 	runq.nr++;
 	spin_unlock(&runq.lock);
+	cpu_note_work();
 }
 
 static struct task *first_of(struct list *queue)
@@ -325,6 +313,9 @@ static void switch_to(struct cpu *cpu, struct task *prev, struct task *next, uin
 		return;
 	ASSERT(task_stack_is_sound(prev));
 	prev->stopped_running_ns = now;
+	total_times.user_ns += prev->times.user_ns - switch_times.user_ns;
+	total_times.system_ns += prev->times.system_ns - switch_times.system_ns;
+	switch_times = next->times;
 	cpu->current = next;
 	cpu->switched_from = prev;
 	cpu->nr_context_switches++;
@@ -342,6 +333,7 @@ static void do_schedule(bool is_yield)
 
 	ASSERT(!spin_is_held(&task_lock) && !spin_is_held(&runq.lock));
 	cpu->need_resched = false;
+	cpu->has_work = true;
 	account_system(prev, now);
 	charge_slice(prev, now);
 	if (now >= load_next_ns)
@@ -396,6 +388,10 @@ void task_return_to_user(struct trap_frame *frame)
 
 	if (is_seeded && runq.nr != 0 && seeded_below(SEEDED_SWITCH_IN) == 0)
 		cpu->need_resched = true;
+	if (me->process->has_cpu_timers) {
+		sched_account_now();
+		cputimer_check(me);
+	}
 	for (;;) {
 		now = arch_time_ns();
 		if (now >= ktimer_next()) {
@@ -411,6 +407,7 @@ void task_return_to_user(struct trap_frame *frame)
 		signal_deliver_all(frame);
 	}
 	cpu->need_resched = false;
+	cpu->has_work = is_seeded;
 	account_system(me, now);
 	deadline = ktimer_next();
 	if (runq.nr != 0)

@@ -80,7 +80,7 @@ static int next_handled(struct task *me, struct linux_siginfo *info, struct linu
 
 	spin_lock(&task_lock);
 	for (;;) {
-		struct linux_sigaction *a;
+		const struct linux_sigaction *a;
 
 		if (me->must_exit) {
 			spin_unlock(&task_lock);
@@ -95,7 +95,7 @@ static int next_handled(struct task *me, struct linux_siginfo *info, struct linu
 			break;
 		if (trace_calls_on)
 			trace_signal(me, sig, info);
-		a = &me->sig.hand->actions[sig - 1];
+		a = sighand_action(me->sig.hand, sig);
 		if (a->handler == LINUX_SIG_IGN)
 			continue;
 		if (a->handler == LINUX_SIG_DFL) {
@@ -104,7 +104,7 @@ static int next_handled(struct task *me, struct linux_siginfo *info, struct linu
 		}
 		*action = *a;
 		if ((a->flags & SA_RESETHAND) != 0)
-			a->handler = LINUX_SIG_DFL;
+			sighand_reset_handler(me->sig.hand, sig);
 		break;
 	}
 	spin_unlock(&task_lock);
@@ -177,31 +177,30 @@ static void set_up_handler(struct task *me, struct trap_frame *frame, int sig,
 {
 	bool has_altstack = me->sig.altstack_size != 0;
 	bool was_on_it = has_altstack && is_on_altstack(me, frame_sp(frame));
+	bool takes_altstack = (action->flags & SA_ONSTACK) != 0 && has_altstack && !was_on_it;
 	struct signal_delivery d = {
 		.sig = sig,
 		.info = info,
 		.action = action,
 		.mask = me->sig.has_saved_mask ? me->sig.saved_mask : me->sig.blocked,
+		.altstack_top = takes_altstack ? me->sig.altstack_sp.raw + me->sig.altstack_size : 0,
 		.altstack_sp = me->sig.altstack_sp.raw,
 		.altstack_size = me->sig.altstack_size,
 		.altstack_flags = !has_altstack ? SS_DISABLE
 						: (me->sig.altstack_flags & SS_AUTODISARM) |
 							  (was_on_it ? SS_ONSTACK : 0),
+		.fault_addr = sig == SIGSEGV || sig == SIGBUS ? info->fault.addr : 0,
 	};
 	uint64_t blocked = me->sig.blocked | action->mask;
 
-	if (sig == SIGSEGV || sig == SIGBUS)
-		d.fault_addr = info->fault.addr;
-	if ((action->flags & SA_ONSTACK) != 0 && has_altstack && !was_on_it)
-		d.altstack_top = me->sig.altstack_sp.raw + me->sig.altstack_size;
 	settle_syscall_for_handler(me, frame, action);
 	if (arch_signal_frame_push(me, frame, &d) != 0) {
 		if (sig == SIGSEGV)
-			me->sig.hand->actions[SIGSEGV - 1].handler = LINUX_SIG_DFL;
+			sighand_reset_handler(me->sig.hand, SIGSEGV);
 		signal_force(SIGSEGV, NULL);
 		return;
 	}
-	if ((me->sig.altstack_flags & SS_AUTODISARM) != 0 && d.altstack_top != 0) {
+	if ((me->sig.altstack_flags & SS_AUTODISARM) != 0 && takes_altstack) {
 		me->sig.altstack_size = 0;
 		me->sig.altstack_flags = SS_DISABLE;
 	}

@@ -21,7 +21,7 @@ bool signal_is_fatal_pending(const struct task *t) { return t->must_exit; }
 
 bool signal_is_blocked(const struct task *t, int sig) { return (t->sig.blocked & SIGMASK(sig)) != 0; }
 
-static uint64_t handler_of(const struct task *t, int sig) { return t->sig.hand->actions[sig - 1].handler; }
+static uint64_t handler_of(const struct task *t, int sig) { return sighand_action(t->sig.hand, sig)->handler; }
 
 bool signal_is_ignored(const struct task *t, int sig)
 {
@@ -35,7 +35,7 @@ bool signal_is_ignored(const struct task *t, int sig)
  * Other processes cannot send init what it has no handler for. The kernel (a terminal, a fault,
  * a timer) can, and so can init itself: a first program that calls abort() dies of it.
  */
-static bool is_dropped(const struct task *t, int sig, const struct linux_siginfo *info)
+static bool is_dropped_unhandled(const struct task *t, int sig, const struct linux_siginfo *info)
 {
 	bool is_foreign = info != NULL && info->code <= 0 && info->code != SI_TIMER &&
 			  current_process() != init_process;
@@ -46,6 +46,11 @@ static bool is_dropped(const struct task *t, int sig, const struct linux_siginfo
 	if (((t->sig.blocked | t->sig.waiting_for) & SIGMASK(sig)) != 0)
 		return false;
 	return signal_is_ignored(t, sig);
+}
+
+static inline bool is_dropped(const struct task *t, int sig, const struct linux_siginfo *info)
+{
+	return handler_of(t, sig) <= LINUX_SIG_IGN && is_dropped_unhandled(t, sig, info);
 }
 
 /* ---- waking -------------------------------------------------------------- */
@@ -65,6 +70,7 @@ void signal_kill_tasks_locked(struct process *p, struct task *except)
 	ASSERT(spin_is_held(&task_lock));
 	p->stop_pending = 0;
 	p->nr_stopped = 0;
+	cpu_note_work();
 	LIST_FOR_EACH (t, &p->tasks, process_link) {
 		if (t == except || t->state == TASK_ZOMBIE || t->state == TASK_DEAD)
 			continue;
@@ -142,16 +148,17 @@ static struct task *choose_thread(struct process *p, int sig)
 	return NULL;
 }
 
-static void announce(struct process *p, struct task *target, int sig)
+/* target NULL: to the process, of which `judge` is a live thread; else both are the same. */
+static void announce(struct process *p, const struct task *target, struct task *judge, int sig)
 {
-	struct task *t = target != NULL && takes(target, sig) ? target : NULL;
+	struct task *t = takes(judge, sig) ? judge : NULL;
 
-	if (target == NULL)
+	if (target == NULL && (t == NULL || p->nr_tasks > 1))
 		t = choose_thread(p, sig);
 	if (t != NULL)
 		wake_for_signal(t, false);
-	t = target != NULL ? target : process_live_task_locked(p);
-	waitq_wake_all(&t->sig.hand->waitq);
+	if (!waitq_is_empty(&judge->sig.hand->waitq))
+		waitq_wake_all(&judge->sig.hand->waitq);
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -167,7 +174,7 @@ static int send_locked(struct process *p, struct task *target, int sig, const st
 		return 0;
 	if (p->is_exiting)
 		return 0;
-	if (process_is_protected(p) && is_dropped(judge, sig, info))
+	if (is_dropped(judge, sig, info) && process_is_protected(p))
 		return 0;
 	annul_opposites(p, sig);
 	if (is_dropped(judge, sig, info))
@@ -178,7 +185,7 @@ static int send_locked(struct process *p, struct task *target, int sig, const st
 	}
 	r = signal_queue_add_locked(target != NULL ? &target->sig.queue : &p->signal.queue, p, sig, info);
 	if (r == 0)
-		announce(p, target, sig);
+		announce(p, target, judge, sig);
 	return r;
 }
 
@@ -251,7 +258,8 @@ bool signal_send_timer_locked(struct task *t, struct process *p, struct signal_i
 		return true;
 	list_add_tail(&q->infos, &si->link);
 	q->pending |= SIGMASK(si->info.signo);
-	announce(p, t, si->info.signo);
+	cpu_note_work();
+	announce(p, t, judge, si->info.signo);
 	return true;
 }
 
@@ -259,11 +267,10 @@ void signal_force(int sig, const struct linux_siginfo *info)
 {
 	struct task *me = current_task();
 	struct process *p = me->process;
-	struct linux_sigaction *action = &me->sig.hand->actions[sig - 1];
 
 	spin_lock(&task_lock);
-	if (action->handler == LINUX_SIG_IGN || (me->sig.blocked & SIGMASK(sig)) != 0) {
-		action->handler = LINUX_SIG_DFL;
+	if (handler_of(me, sig) == LINUX_SIG_IGN || (me->sig.blocked & SIGMASK(sig)) != 0) {
+		sighand_reset_handler(me->sig.hand, sig);
 		me->sig.blocked &= ~SIGMASK(sig);
 	}
 	if (sig == SIGKILL)
@@ -303,6 +310,8 @@ void signal_set_blocked(uint64_t mask)
 		spin_unlock(&task_lock);
 	}
 	me->sig.blocked = mask;
+	if (signal_is_pending(me))
+		cpu_note_work();
 }
 
 void signal_set_temporary_mask(uint64_t mask)
@@ -311,6 +320,7 @@ void signal_set_temporary_mask(uint64_t mask)
 
 	me->sig.saved_mask = me->sig.blocked;
 	me->sig.has_saved_mask = true;
+	cpu_note_work();
 	signal_set_blocked(mask);
 }
 

@@ -16,12 +16,18 @@
 	 SIGMASK(SIGSYS))
 
 static struct kmem_cache *info_cache, *hand_cache;
+const struct linux_sigaction sigaction_default;
+
+/* The entry of the usual case, one signal under way in the whole system: it needs no allocation. */
+static struct signal_info usual;
+static bool usual_is_used;
 
 void signal_init(void)
 {
 	info_cache = kmem_cache_create("signal_info", sizeof(struct signal_info), 0);
 	hand_cache = kmem_cache_create("sighand", sizeof(struct sighand), 0);
 	ASSERT(info_cache != NULL && hand_cache != NULL);
+	usual_is_used = false;
 }
 
 /* ---- tables of actions --------------------------------------------------- */
@@ -32,32 +38,35 @@ int sighand_create(struct sighand **out)
 
 	if (hand == NULL)
 		return -ENOMEM;
-	memset(hand, 0, sizeof(*hand));
 	hand->refs = 1;
 	waitq_init(&hand->waitq);
+	hand->is_set = 0;
 	*out = hand;
 	return 0;
 }
 
 void sighand_reset_handlers(struct sighand *hand)
 {
-	for (unsigned i = 0; i < NR_SIGNALS; i++) {
-		struct linux_sigaction *a = &hand->actions[i];
-		uint64_t handler = a->handler == LINUX_SIG_IGN ? LINUX_SIG_IGN : LINUX_SIG_DFL;
+	for (uint64_t set = hand->is_set; set != 0; set &= set - 1) {
+		struct linux_sigaction *a = &hand->actions[__builtin_ctzll(set)];
 
-		*a = (struct linux_sigaction){.handler = handler};
+		if (a->handler == LINUX_SIG_IGN)
+			*a = (struct linux_sigaction){.handler = LINUX_SIG_IGN};
+		else
+			hand->is_set &= ~(set & -set);
 	}
 }
 
 int sighand_copy(const struct sighand *src, bool clear_handlers, struct sighand **out)
 {
-	struct sighand *hand = kmem_cache_alloc(hand_cache);
+	struct sighand *hand;
+	int r = sighand_create(&hand);
 
-	if (hand == NULL)
-		return -ENOMEM;
-	memcpy(hand, src, sizeof(*hand));
-	hand->refs = 1;
-	waitq_init(&hand->waitq);
+	if (r != 0)
+		return r;
+	hand->is_set = src->is_set;
+	for (uint64_t set = src->is_set; set != 0; set &= set - 1)
+		hand->actions[__builtin_ctzll(set)] = src->actions[__builtin_ctzll(set)];
 	if (clear_handlers)
 		sighand_reset_handlers(hand);
 	*out = hand;
@@ -75,10 +84,12 @@ void sighand_put(struct sighand *hand)
 
 /* ---- queues -------------------------------------------------------------- */
 
-void signal_queue_init(struct signal_queue *q)
+static struct signal_info *info_alloc(void)
 {
-	q->pending = 0;
-	list_init(&q->infos);
+	if (usual_is_used)
+		return kmem_cache_alloc(info_cache);
+	usual_is_used = true;
+	return &usual;
 }
 
 /* A timer's entry stays the timer's. */
@@ -88,20 +99,27 @@ static void info_release(struct signal_info *si, struct process *p)
 	if (si->timer != NULL)
 		return;
 	p->signal.nr_infos--;
-	kmem_cache_free(info_cache, si);
+	if (si == &usual)
+		usual_is_used = false;
+	else
+		kmem_cache_free(info_cache, si);
 }
 
-void signal_queue_flush_locked(struct signal_queue *q, struct process *p, uint64_t which)
+static __attribute__((noinline)) void queue_drop(struct signal_queue *q, struct process *p, uint64_t which)
 {
 	struct signal_info *si, *tmp;
 
-	ASSERT(spin_is_held(&task_lock));
-	if ((q->pending & which) == 0)
-		return;
 	LIST_FOR_EACH_SAFE (si, tmp, &q->infos, link)
 		if ((which & SIGMASK(si->info.signo)) != 0)
 			info_release(si, p);
 	q->pending &= ~which;
+}
+
+void signal_queue_flush_locked(struct signal_queue *q, struct process *p, uint64_t which)
+{
+	ASSERT(spin_is_held(&task_lock));
+	if ((q->pending & which) != 0)
+		queue_drop(q, p, which);
 }
 
 void signal_timer_unqueue_locked(struct signal_info *si, struct task *t, struct process *p)
@@ -124,9 +142,10 @@ int signal_queue_add_locked(struct signal_queue *q, struct process *p, int sig,
 	struct signal_info *si;
 	bool over_limit = p->signal.nr_infos >= p->rlimits[RLIMIT_SIGPENDING].cur;
 
+	cpu_note_work();
 	if (sig < SIGRTMIN && (q->pending & SIGMASK(sig)) != 0)
 		return 0;
-	si = over_limit && sig >= SIGRTMIN ? NULL : kmem_cache_alloc(info_cache);
+	si = over_limit && sig >= SIGRTMIN ? NULL : info_alloc();
 	if (si == NULL) {
 		if (sig >= SIGRTMIN && info != NULL && info->code != SI_USER)
 			return -EAGAIN;

@@ -17,11 +17,12 @@
 #define STACK_POOL_MAX 16
 #define STACK_CANARY UINT64_C(0x6b7a65735f70656b)
 _Static_assert((PAGE_SIZE << STACK_ORDER) == KERNEL_STACK_BYTES, "order of a kernel stack");
+#define TASK_FPU_OFFSET ALIGN_UP(sizeof(struct task), (size_t)64) /* the image lies behind the task */
 
 struct spinlock task_lock = SPINLOCK_INIT;
 struct process *init_process;
 
-static struct kmem_cache *task_cache, *process_cache, *fpu_cache;
+static struct kmem_cache *task_cache, *process_cache;
 static void *stack_pool[STACK_POOL_MAX];
 static unsigned nr_pooled;
 static unsigned nr_processes, nr_tasks_total;
@@ -70,10 +71,9 @@ void task_init(void)
 {
 	nr_pooled = nr_processes = nr_tasks_total = 0;
 	init_process = NULL;
-	task_cache = kmem_cache_create("task", sizeof(struct task), 0);
+	task_cache = kmem_cache_create("task", TASK_FPU_OFFSET + arch_fpu_size(), 64);
 	process_cache = kmem_cache_create("process", sizeof(struct process), 0);
-	fpu_cache = kmem_cache_create("fpu", arch_fpu_size(), 64);
-	ASSERT(task_cache != NULL && process_cache != NULL && fpu_cache != NULL);
+	ASSERT(task_cache != NULL && process_cache != NULL);
 	frame_register_shrinker(shrink_stacks);
 }
 
@@ -86,19 +86,11 @@ static int task_alloc_parts(struct task *t, int want_tid)
 	t->kernel_stack = stack_alloc();
 	if (t->kernel_stack == NULL)
 		return r;
-	t->fpu = kmem_cache_alloc(fpu_cache);
-	if (t->fpu == NULL)
-		goto no_fpu;
 	spin_lock(&task_lock);
 	r = id_alloc_locked(want_tid, &t->id);
 	spin_unlock(&task_lock);
 	if (r != 0)
-		goto no_id;
-	return 0;
-no_id:
-	kmem_cache_free(fpu_cache, t->fpu);
-no_fpu:
-	stack_free(t->kernel_stack);
+		stack_free(t->kernel_stack);
 	return r;
 }
 
@@ -111,12 +103,13 @@ int task_alloc(int want_tid, void (*fn)(void *task), struct task **out)
 
 	if (t == NULL)
 		return -ENOMEM;
-	memset(t, 0, sizeof(*t));
+	memset(t, 0, offsetof(struct task, cred.groups));
 	r = task_alloc_parts(t, want_tid);
 	if (r != 0) {
 		kmem_cache_free(task_cache, t);
 		return r;
 	}
+	t->fpu = (char *)t + TASK_FPU_OFFSET;
 	t->id->task = t;
 	t->tid = t->id->nr;
 	t->refs = 2;
@@ -139,7 +132,6 @@ void task_release_stack(struct task *t)
 {
 	arch_context_destroy(&t->context);
 	stack_free(t->kernel_stack);
-	kmem_cache_free(fpu_cache, t->fpu);
 	t->kernel_stack = NULL;
 	t->fpu = NULL;
 	t->frame = NULL;
@@ -190,13 +182,17 @@ static void set_default_limits(struct process *p)
 	p->rlimits[RLIMIT_RTPRIO] = (struct rlimit_pair){0, 0};
 }
 
-int process_alloc(struct process **out)
+int process_alloc(const struct process *parent, struct process **out)
 {
 	struct process *p = kmem_cache_alloc(process_cache);
 
 	if (p == NULL)
 		return -ENOMEM;
-	memset(p, 0, sizeof(*p));
+	memset(p, 0, offsetof(struct process, rlimits));
+	if (parent != NULL)
+		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
+	else
+		set_default_limits(p);
 	p->refs = 1;
 	list_init(&p->children);
 	list_init(&p->sibling);
@@ -208,10 +204,8 @@ int process_alloc(struct process **out)
 	waitq_init(&p->threads_waitq);
 	waitq_init(&p->pidfd_waitq);
 	signal_queue_init(&p->signal.queue);
-	p->start_time_ns = arch_time_ns();
 	p->exit_signal = SIGCHLD;
 	p->is_dumpable = true;
-	set_default_limits(p);
 	*out = p;
 	return 0;
 }
@@ -263,6 +257,7 @@ void process_link_locked(struct process *p, struct task *leader, struct process 
 {
 	p->pid = leader->tid;
 	p->leader = leader;
+	p->start_time_ns = leader->start_time_ns;
 	p->parent = parent;
 	process_link_task_locked(p, leader);
 	if (parent != NULL)

@@ -8,6 +8,7 @@
 
 #include "arch/machine.h"
 #include "lib/assert.h"
+#include "sched/cpu.h"
 
 struct ktimer *ktimer_first_;
 static uint64_t realtime_offset_ns;
@@ -96,6 +97,7 @@ void ktimer_set(struct ktimer *t, uint64_t deadline_ns)
 	t->child = t->next = t->prev = NULL;
 	t->is_set = true;
 	ktimer_first_ = meld(ktimer_first_, t);
+	cpu_note_work();
 }
 
 void ktimer_run(uint64_t now_ns)

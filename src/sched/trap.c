@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/aspace.h"
 #include "sched/internal.h"
+#include "sched/upcall.h"
 #include "trace/report.h"
 #include "trace/trace.h"
 
@@ -26,14 +27,14 @@ void trap_page_fault(struct trap_frame *frame, uaddr_t addr, unsigned access)
 	struct task *me = current_task();
 	uint64_t nr_major = me->aspace->nr_major_faults;
 	uint64_t start_ns = trace_faults_on ? arch_time_ns() : 0;
-	uint32_t event;
+	struct history_event *event;
 	int r;
 
-	sched_account_enter();
+	upcall_enter();
 	frame_forget_syscall(frame);
-	event = history_begin(me->tid, HISTORY_FAULT, addr.raw, access, 0);
+	event = history_begin(me, HISTORY_FAULT, addr.raw, access, 0);
 	r = aspace_fault(me->aspace, addr, access);
-	history_end(event, r);
+	history_end(event, me, r);
 	if (trace_faults_on)
 		trace_fault(me, addr.raw, access, r, start_ns);
 	switch (r) {
@@ -48,7 +49,7 @@ void trap_page_fault(struct trap_frame *frame, uaddr_t addr, unsigned access)
 	case -EIO: force_fault_signal(SIGBUS, BUS_ADRERR, addr); break;
 	default: force_fault_signal(SIGSEGV, SEGV_MAPERR, addr); break;
 	}
-	task_return_to_user(frame);
+	upcall_leave(frame);
 }
 
 void trap_exception(struct trap_frame *frame, enum trap_exception what, uaddr_t addr)
@@ -66,7 +67,7 @@ void trap_exception(struct trap_frame *frame, enum trap_exception what, uaddr_t 
 	};
 
 	ASSERT((size_t)what < ARRAY_SIZE(signals));
-	sched_account_enter();
+	upcall_enter();
 	frame_forget_syscall(frame);
 	force_fault_signal(signals[what].sig, signals[what].code, what == EXC_PROTECTION ? uaddr(0) : addr);
 	task_return_to_user(frame);
@@ -75,7 +76,7 @@ void trap_exception(struct trap_frame *frame, enum trap_exception what, uaddr_t 
 void trap_interrupt(struct trap_frame *frame, unsigned what)
 {
 	if (frame != NULL) {
-		sched_account_enter();
+		upcall_enter();
 		frame_forget_syscall(frame);
 	}
 	if ((what & IRQ_TIMER) != 0)

@@ -10,14 +10,6 @@
 #include "lib/assert.h"
 #include "sched/task.h"
 
-void waitq_init(struct waitq *q)
-{
-	q->lock = (struct spinlock)SPINLOCK_INIT;
-	list_init(&q->waiters);
-}
-
-bool waitq_is_empty(const struct waitq *q) { return list_is_empty(&q->waiters); }
-
 void waitq_detach_all(struct waitq *q)
 {
 	spin_lock(&q->lock);

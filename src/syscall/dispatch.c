@@ -5,7 +5,7 @@
  */
 #include "abi/errno.h"
 #include "lib/printf.h"
-#include "sched/task.h"
+#include "sched/upcall.h"
 #include "syscall/syscall.h"
 #include "syscall/table.h"
 #include "trace/report.h"
@@ -20,12 +20,15 @@
 #undef SYSCALL
 #undef NO_CALL
 
+static int64_t not_implemented(const uint64_t args[6]) __attribute__((cold));
+
 /* The spare slot collects the calls of the other architecture: last one wins, none is used. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const struct syscall_entry syscall_table[SYSCALL_NR_MAX + 1] = {
+	[0 ... SYSCALL_NR_MAX] = {not_implemented, NULL, ""},
 #define SYSCALL(name, x86_64, aarch64, format) [SYSCALL_NR(x86_64, aarch64)] = {sys_##name, #name, format},
-#define NO_CALL(name, x86_64, aarch64) [SYSCALL_NR(x86_64, aarch64)] = {NULL, #name, ""},
+#define NO_CALL(name, x86_64, aarch64) [SYSCALL_NR(x86_64, aarch64)] = {not_implemented, #name, ""},
 #include "table.def"
 #include "arch_calls.def"
 #undef SYSCALL
@@ -43,10 +46,12 @@ const struct syscall_entry *syscall_lookup(uint64_t nr)
 	return nr < SYSCALL_NR_MAX && syscall_table[nr].name != NULL ? &syscall_table[nr] : NULL;
 }
 
-static int64_t not_implemented(uint64_t nr)
+static int64_t not_implemented(const uint64_t args[6])
 {
+	uint64_t nr = current_task()->syscall_nr;
 	const struct syscall_entry *entry = syscall_lookup(nr);
 
+	(void)args;
 	if (nr < SYSCALL_NR_MAX && (logged[nr / 64] >> (nr % 64) & 1) == 0) {
 		logged[nr / 64] |= 1ull << (nr % 64);
 		klog("system call %s (%llu) is not implemented, first used by %s (pid %d)\n",
@@ -58,41 +63,43 @@ static int64_t not_implemented(uint64_t nr)
 
 static inline int64_t call(uint64_t nr, const uint64_t args[6])
 {
-	if (nr < SYSCALL_NR_MAX && syscall_table[nr].call != NULL)
-		return syscall_table[nr].call(args);
-	return not_implemented(nr);
+	return nr < SYSCALL_NR_MAX ? syscall_table[nr].call(args) : not_implemented(args);
 }
 
-static __attribute__((noinline)) int64_t traced_call(uint64_t nr, const uint64_t args[6])
+static __attribute__((cold, noinline)) int64_t traced_call(uint64_t nr, const uint64_t args[6])
 {
+	const uint64_t kept[6] = {args[0], args[1], args[2], args[3], args[4], args[5]};
 	struct task *task = current_task();
 	int64_t result;
 
-	trace_enter(task, nr, args);
-	result = call(nr, args);
-	trace_leave(task, nr, args, result);
+	trace_enter(task, nr, kept);
+	result = call(nr, kept);
+	trace_leave(task, nr, kept, result);
 	return result;
 }
+
+static inline bool is_restart(int64_t result) { return result >= -ERESTART_RESTARTBLOCK && result <= -ERESTARTSYS; }
 
 /* The shortest way there is into the kernel and back: each instruction is in every call. */
 void trap_syscall(struct trap_frame *frame)
 {
-	sched_account_enter();
-
-	struct task *task = current_task();
+	struct task *task = upcall_enter();
+	const uint64_t *args = frame_args(frame);
 	uint64_t nr = frame_syscall_nr(frame);
-	const uint64_t args[6] = {frame_arg(frame, 0), frame_arg(frame, 1), frame_arg(frame, 2),
-				  frame_arg(frame, 3), frame_arg(frame, 4), frame_arg(frame, 5)};
-	uint32_t event;
+	struct history_event *event;
 	int64_t result;
 
 	nr_calls++;
 	task->syscall_nr = nr;
 	task->in_syscall = true;
-	event = history_begin(task->tid, (uint32_t)nr, args[0], args[1], args[2]);
+	event = history_begin(task, (uint32_t)nr, args[0], args[1], args[2]);
 	result = trace_calls_on ? traced_call(nr, args) : call(nr, args);
-	history_end(event, result);
+	task = current_task();
+	history_end(event, task, result);
 	task->in_syscall = false;
 	frame_set_result(frame, result);
-	task_return_to_user(frame);
+	if (is_restart(result))
+		task_return_to_user(frame);
+	else
+		upcall_leave(frame);
 }

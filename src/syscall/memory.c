@@ -111,8 +111,8 @@ SYSCALL_DEFINE(mincore)
 	return 0;
 }
 
-/* All memory is resident anyway: locking checks the range and brings the pages in. */
-static int lock_range(uint64_t addr, uint64_t length, bool populate)
+/* All memory is resident anyway: locking checks the range, brings the pages in and is noted. */
+static int lock_range(uint64_t addr, uint64_t length, bool is_locked, bool populate)
 {
 	struct aspace *as = current_aspace();
 	uint64_t start = page_round_down(addr), bytes = page_round_up(length + page_offset(addr));
@@ -123,26 +123,27 @@ static int lock_range(uint64_t addr, uint64_t length, bool populate)
 		return -EINVAL;
 	if (populate) {
 		err = aspace_madvise(as, start, bytes, MADV_POPULATE_READ);
-		return err == -EFAULT || err == -EINVAL ? -ENOMEM : err;
+		if (err != 0)
+			return err == -EFAULT || err == -EINVAL ? -ENOMEM : err;
 	}
-	for (uint64_t at = start; at < start + bytes; at += PAGE_SIZE) {
+	for (uint64_t at = start; at < start + bytes && !populate; at += PAGE_SIZE) {
 		err = aspace_mincore(as, at, PAGE_SIZE, &resident);
 		if (err != 0)
 			return err;
 	}
-	return 0;
+	return aspace_mlock(as, start, bytes, is_locked);
 }
 
-SYSCALL_DEFINE(mlock) { return lock_range(args[0], args[1], true); }
+SYSCALL_DEFINE(mlock) { return lock_range(args[0], args[1], true, true); }
 
 SYSCALL_DEFINE(mlock2)
 {
 	if (args[2] & ~(uint64_t)MLOCK_ONFAULT)
 		return -EINVAL;
-	return lock_range(args[0], args[1], args[2] == 0);
+	return lock_range(args[0], args[1], true, args[2] == 0);
 }
 
-SYSCALL_DEFINE(munlock) { return lock_range(args[0], args[1], false); }
+SYSCALL_DEFINE(munlock) { return lock_range(args[0], args[1], false, false); }
 
 SYSCALL_DEFINE(mlockall)
 {
@@ -151,7 +152,7 @@ SYSCALL_DEFINE(mlockall)
 	if (flags == 0 || (flags & ~(uint64_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
 	    flags == MCL_ONFAULT)
 		return -EINVAL;
-	return 0;
+	return flags & MCL_CURRENT ? aspace_mlock(current_aspace(), 0, current_aspace()->user_end, true) : 0;
 }
 
-SYSCALL_DEFINE(munlockall) { return 0; }
+SYSCALL_DEFINE(munlockall) { return aspace_mlock(current_aspace(), 0, current_aspace()->user_end, false); }

@@ -147,46 +147,34 @@ SYSCALL_DEFINE(close_range)
 	return fd_close_range((unsigned)args[0], (unsigned)args[1], (flags & CLOSE_RANGE_CLOEXEC) != 0);
 }
 
-static int64_t dup_at_least(int fd, int min, bool close_on_exec)
+/* install: fd_install() or fd_install_at(). */
+static int64_t duplicate(int fd, int (*install)(struct file *, int, bool), int to, bool close_on_exec)
 {
 	struct file *file = fd_get(fd);
 	int result;
 
 	if (file == NULL)
 		return -EBADF;
-	result = fd_install(file, min, close_on_exec);
+	result = install(file, to, close_on_exec);
 	if (result < 0)
 		file_put(file);
 	return result;
 }
 
-static int64_t dup_to(int fd, int new_fd, bool close_on_exec)
-{
-	struct file *file = fd_get(fd);
-	int result;
-
-	if (file == NULL)
-		return -EBADF;
-	result = fd_install_at(file, new_fd, close_on_exec);
-	if (result < 0)
-		file_put(file);
-	return result;
-}
-
-SYSCALL_DEFINE(dup) { return dup_at_least((int)args[0], 0, false); }
+SYSCALL_DEFINE(dup) { return duplicate((int)args[0], fd_install, 0, false); }
 
 SYSCALL_DEFINE(dup2)
 {
 	if ((int)args[0] == (int)args[1])
 		return fd_get_cloexec((int)args[0]) < 0 ? -EBADF : (int)args[0];
-	return dup_to((int)args[0], (int)args[1], false);
+	return duplicate((int)args[0], fd_install_at, (int)args[1], false);
 }
 
 SYSCALL_DEFINE(dup3)
 {
 	if ((args[2] & ~(uint64_t)O_CLOEXEC) != 0 || (int)args[0] == (int)args[1])
 		return -EINVAL;
-	return dup_to((int)args[0], (int)args[1], (args[2] & O_CLOEXEC) != 0);
+	return duplicate((int)args[0], fd_install_at, (int)args[1], (args[2] & O_CLOEXEC) != 0);
 }
 
 /* ---- fcntl(2) ---- */
@@ -276,7 +264,7 @@ SYSCALL_DEFINE(fcntl)
 
 	switch (cmd) {
 	case F_DUPFD:
-	case F_DUPFD_CLOEXEC: return dup_at_least(fd, (int)args[2], cmd == F_DUPFD_CLOEXEC);
+	case F_DUPFD_CLOEXEC: return duplicate(fd, fd_install, (int)args[2], cmd == F_DUPFD_CLOEXEC);
 	case F_GETFD: return fd_get_cloexec(fd);
 	case F_SETFD: return fd_set_cloexec(fd, (args[2] & FD_CLOEXEC) != 0);
 	default: break;

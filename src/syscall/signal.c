@@ -21,13 +21,13 @@ static bool is_signal(int sig) { return sig >= 1 && sig <= NR_SIGNALS; }
 /* ---- actions and masks --------------------------------------------------- */
 
 /* Setting a signal to be ignored discards what is pending (POSIX 3.3.1.3). */
-static void set_action_locked(struct task *me, int sig, const struct linux_sigaction *act)
+static void set_action_locked(struct task *me, int sig, struct linux_sigaction *act)
 {
 	struct process *p = me->process;
 	struct task *t;
 
-	me->sig.hand->actions[sig - 1] = *act;
-	me->sig.hand->actions[sig - 1].mask &= ~UNBLOCKABLE;
+	act->mask &= ~UNBLOCKABLE;
+	sighand_set_action(me->sig.hand, sig, act);
 	if (!signal_is_ignored(me, sig))
 		return;
 	signal_queue_flush_locked(&p->signal.queue, p, SIGMASK(sig));
@@ -49,7 +49,7 @@ SYSCALL_DEFINE(rt_sigaction)
 		if (copy_from_user(&new, uaddr(args[1]), sizeof(new)) != 0)
 			return -EFAULT;
 	}
-	old = me->sig.hand->actions[sig - 1];
+	old = *sighand_action(me->sig.hand, sig);
 	if (args[1] != 0) {
 		spin_lock(&task_lock);
 		set_action_locked(me, sig, &new);
@@ -156,7 +156,9 @@ SYSCALL_DEFINE(rt_sigtimedwait)
 		deadline = arch_time_ns() + ns_from_timespec(&ts);
 	}
 	sig = wait_for_signal(set & ~UNBLOCKABLE, deadline, &info);
-	if (sig > 0 && args[1] != 0 && copy_to_user(uaddr(args[1]), &info, sizeof(info)) != 0)
+	if (sig > 0 && args[1] != 0 &&
+	    (copy_to_user(uaddr(args[1]), &info, sizeof(info)) != 0 ||
+	     clear_user(uaddr(args[1] + sizeof(info)), LINUX_SIGINFO_REST) != 0))
 		return -EFAULT;
 	return sig;
 }
@@ -178,16 +180,13 @@ static bool may_signal(struct process *p, int sig)
 	return sig == SIGCONT && p->sid == me->process->sid;
 }
 
-static struct linux_siginfo user_info(int sig, int code)
+static void user_info(struct linux_siginfo *info, int sig, int code)
 {
-	struct linux_siginfo info;
-
-	memset(&info, 0, sizeof(info));
-	info.signo = sig;
-	info.code = code;
-	info.kill.pid = current_process()->pid;
-	info.kill.uid = current_task()->cred.uid;
-	return info;
+	memset(info, 0, sizeof(*info));
+	info->signo = sig;
+	info->code = code;
+	info->kill.pid = current_process()->pid;
+	info->kill.uid = current_task()->cred.uid;
 }
 
 static int send_to_process(struct process *p, int sig, const struct linux_siginfo *info)
@@ -197,23 +196,16 @@ static int send_to_process(struct process *p, int sig, const struct linux_siginf
 
 static int kill_pid(int pid, int sig, const struct linux_siginfo *info)
 {
-	struct process *p = process_find(pid);
+	struct id *id;
 	struct task *t;
 	int r = -ESRCH;
 
-	if (p == NULL) { /* any thread's id stands for its process */
-		t = task_find(pid);
-		if (t == NULL)
-			return r;
-		p = t->process;
-		process_get(p);
-		task_put(t);
-	}
 	spin_lock(&task_lock);
-	if (p->leader != NULL)
-		r = send_to_process(p, sig, info);
+	id = id_find_locked(pid);
+	t = id != NULL ? id->task : NULL; /* any thread's id stands for its process */
+	if (t != NULL && t->process != NULL && t->process->leader != NULL)
+		r = send_to_process(t->process, sig, info);
 	spin_unlock(&task_lock);
-	process_put(p);
 	return r;
 }
 
@@ -262,8 +254,9 @@ static int kill_all(int sig, const struct linux_siginfo *info)
 SYSCALL_DEFINE(kill)
 {
 	int pid = (int)args[0], sig = (int)args[1];
-	struct linux_siginfo info = user_info(sig, SI_USER);
+	struct linux_siginfo info;
 
+	user_info(&info, sig, SI_USER);
 	if (sig != 0 && !is_signal(sig))
 		return -EINVAL;
 	if (pid > 0)
@@ -296,25 +289,40 @@ static int64_t kill_thread(int tgid, int tid, int sig, const struct linux_siginf
 
 SYSCALL_DEFINE(tkill)
 {
-	struct linux_siginfo info = user_info((int)args[1], SI_TKILL);
+	struct linux_siginfo info;
 
+	user_info(&info, (int)args[1], SI_TKILL);
 	return (int)args[0] <= 0 ? -EINVAL : kill_thread(0, (int)args[0], (int)args[1], &info);
 }
 
 SYSCALL_DEFINE(tgkill)
 {
-	struct linux_siginfo info = user_info((int)args[2], SI_TKILL);
+	struct linux_siginfo info;
 
+	user_info(&info, (int)args[2], SI_TKILL);
 	if ((int)args[0] <= 0 || (int)args[1] <= 0)
 		return -EINVAL;
 	return kill_thread((int)args[0], (int)args[1], (int)args[2], &info);
 }
 
+/* A code of the program's own, which may mean that it uses more of siginfo_t than the kernel knows. */
+static bool is_private_code(int code) { return code < SI_DETHREAD && code != SI_ASYNCNL; }
+
 /* Nobody may pretend to be the kernel, or kill(2), towards another process. */
 static int get_info(uint64_t addr, int sig, int target, struct linux_siginfo *info)
 {
+	uint64_t rest[LINUX_SIGINFO_REST / sizeof(uint64_t)], used = 0;
+
 	if (copy_from_user(info, uaddr(addr), sizeof(*info)) != 0)
 		return -EFAULT;
+	if (is_private_code(info->code)) {
+		if (copy_from_user(rest, uaddr(addr + sizeof(*info)), sizeof(rest)) != 0)
+			return -EFAULT;
+		for (unsigned i = 0; i < ARRAY_SIZE(rest); i++)
+			used |= rest[i];
+		if (used != 0)
+			return -E2BIG;
+	}
 	info->signo = sig;
 	if ((info->code >= 0 || info->code == SI_TKILL) && target != current_process()->pid)
 		return -EPERM;
@@ -337,10 +345,11 @@ SYSCALL_DEFINE(rt_sigqueueinfo)
 SYSCALL_DEFINE(pidfd_send_signal)
 {
 	struct file *file = fd_get((int)args[0]);
-	struct linux_siginfo info = user_info((int)args[1], SI_USER);
+	struct linux_siginfo info;
 	struct process *p;
 	int sig = (int)args[1], r = 0;
 
+	user_info(&info, sig, SI_USER);
 	if (file == NULL)
 		return -EBADF;
 	p = pidfd_process(file);

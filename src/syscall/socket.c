@@ -149,7 +149,7 @@ int64_t sys_socketpair(const uint64_t args[6])
 
 /* ---- names and connections ------------------------------------------------- */
 
-int64_t sys_bind(const uint64_t args[6])
+static int64_t with_address(const uint64_t args[6], bool is_bind)
 {
 	struct unix_address address;
 	struct file *file;
@@ -159,25 +159,14 @@ int64_t sys_bind(const uint64_t args[6])
 		return err;
 	err = socket_address_get(args[1], (uint32_t)args[2], &address);
 	if (err == 0)
-		err = unix_bind(unix_socket_of(file), &address);
+		err = is_bind ? unix_bind(unix_socket_of(file), &address) : unix_connect(file, &address);
 	file_put(file);
 	return err;
 }
 
-int64_t sys_connect(const uint64_t args[6])
-{
-	struct unix_address address;
-	struct file *file;
-	int err = socket_get((int)args[0], &file);
+int64_t sys_bind(const uint64_t args[6]) { return with_address(args, true); }
 
-	if (err != 0)
-		return err;
-	err = socket_address_get(args[1], (uint32_t)args[2], &address);
-	if (err == 0)
-		err = unix_connect(file, &address);
-	file_put(file);
-	return err;
-}
+int64_t sys_connect(const uint64_t args[6]) { return with_address(args, false); }
 
 int64_t sys_listen(const uint64_t args[6])
 {

@@ -299,7 +299,7 @@ int64_t sys_recvfrom(const uint64_t args[6])
 	return result;
 }
 
-int64_t sys_sendmsg(const uint64_t args[6])
+static int64_t one(const uint64_t args[6], bool is_send)
 {
 	struct linux_msghdr h;
 	struct file *file;
@@ -310,28 +310,16 @@ int64_t sys_sendmsg(const uint64_t args[6])
 	result = socket_get((int)args[0], &file);
 	if (result != 0)
 		return result;
-	result = send_one(file, &h, (unsigned)args[2]);
+	result = is_send ? send_one(file, &h, (unsigned)args[2]) : receive_one(file, &h, (unsigned)args[2]);
 	file_put(file);
-	return result;
-}
-
-int64_t sys_recvmsg(const uint64_t args[6])
-{
-	struct linux_msghdr h;
-	struct file *file;
-	int64_t result;
-
-	if (copy_from_user(&h, uaddr(args[1]), sizeof(h)) != 0)
-		return -EFAULT;
-	result = socket_get((int)args[0], &file);
-	if (result != 0)
-		return result;
-	result = receive_one(file, &h, (unsigned)args[2]);
-	file_put(file);
-	if (result >= 0 && copy_to_user(uaddr(args[1]), &h, sizeof(h)) != 0)
+	if (!is_send && result >= 0 && copy_to_user(uaddr(args[1]), &h, sizeof(h)) != 0)
 		return -EFAULT;
 	return result;
 }
+
+int64_t sys_sendmsg(const uint64_t args[6]) { return one(args, true); }
+
+int64_t sys_recvmsg(const uint64_t args[6]) { return one(args, false); }
 
 /* Entry i of a vector of messages: moved, and its count stored. */
 static int64_t one_of_many(struct file *file, uint64_t user, unsigned flags, bool is_send)

@@ -3,21 +3,10 @@
  * frames, table copies, page copies, entry writes, flushes, faults, by the size of the process
  * and by its number of VMAs. Prints the table that docs/PERFORMANCE.md shows.
  */
+#include "hostarch/tools.h"
 #include "sparse.h"
 
 #define GB ((uint64_t)1 << 30)
-
-/* The sanitizers' shadow makes large sizes large. */
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED true
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED false
-#endif
 
 static const uint64_t sizes[] = {MB, 64 * MB, GB, 16 * GB};
 static const char *const size_names[] = {"1 MiB", "64 MiB", "1 GiB", "16 GiB"};
@@ -277,7 +266,7 @@ static void counts_by_size(void **state)
 		const unsigned size = i % ARRAY_SIZE(sizes);
 		struct aspace *parent;
 
-		if (IS_SANITIZED && sizes[size] > 64 * MB)
+		if (LEVITATE_ASAN && sizes[size] > 64 * MB)
 			continue;
 		setup(codecs[i / ARRAY_SIZE(sizes)], FORK_SHARE);
 		parent = sparse_process(sizes[size]);
@@ -298,7 +287,7 @@ static void counts_by_size(void **state)
 
 static void rewriting_does_not_fault_again(void **state)
 {
-	const uint64_t bytes = IS_SANITIZED ? 64 * MB : GB, pages = bytes >> PAGE_SHIFT;
+	const uint64_t bytes = LEVITATE_ASAN ? 64 * MB : GB, pages = bytes >> PAGE_SHIFT;
 
 	print_head();
 	for (unsigned c = 0; c < ARRAY_SIZE(codecs); c++) {
@@ -383,7 +372,7 @@ static void metadata_is_8_bytes_a_frame(void **state)
 	frame_get_stats(&s);
 	assert_int_equal(sizeof(struct frame), 8);
 	/* The rest is the rounding to whole chunks. Debug builds keep back traces besides. */
-	assert_true(IS_SANITIZED ||
+	assert_true(LEVITATE_ASAN ||
 		    s.nr_kind[FRAME_RESERVED] * PAGE_SIZE <=
 			    (s.nr_total + s.nr_kind[FRAME_RESERVED] + (2u << FRAME_ORDER_MAX)) * 8 + PAGE_SIZE);
 }

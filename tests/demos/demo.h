@@ -64,7 +64,7 @@ static inline int demo_end(struct aspace *as)
 /* As on the hosted machine, which prints a back trace. (The fake one aborts, which leaves a core file.) */
 void arch_panic_stop(void)
 {
-#ifdef LEVITATE_ASAN
+#if LEVITATE_ASAN
 	__sanitizer_print_stack_trace();
 #endif
 	exit(70);

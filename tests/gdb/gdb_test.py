@@ -114,7 +114,7 @@ def case_allocation():
     """Who allocated a frame: a demonstration, whose allocators are a debug build's."""
     demo = os.path.join(options.programs, "..", "demos", "leaked_frame")
     frames = gdb([demo], ["break aspace_munmap", "run", "up", "lv-frame pfn.raw*4096", "lv-frame (pfn.raw+1000)*4096"])
-    check(frames, {"lv-frame pfn.raw*4096": [r"^frame 0x\w+ anon, 2 references\n  allocated by$", r"^    (\w+ < )*copy_to_user_in at ",
+    check(frames, {"lv-frame pfn.raw*4096": [r"^frame 0x\w+ anon, 2 references\n  allocated by$", r"^    (\w+ < )*copy_to_(?:user_in|pages) at ",
                                              r"^    the_one_who_needs_a_page at .*/leaked_frame.c:\d+$"]})
     if "by" in frames[-1][1]:
         failures.append(f"a frame that nobody used has a history: {frames[-1][1]}")

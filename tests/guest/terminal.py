@@ -8,39 +8,31 @@ Each test starts levitate on a pseudo-terminal of its own, as its controlling
 terminal.  Exit status: 0 passed, 1 failed, 77 skipped.
 """
 
-import argparse
 import fcntl
+import functools
 import hashlib
 import os
 import pty
 import re
 import select
-import shutil
 import signal
 import struct
 import sys
 import termios
 import time
 
+import cli
 import runcase
+from cli import BUSYBOX, Failure, check
 
 TESTS = {}
-BUSYBOX = shutil.which("busybox")
 PROMPT = r"[#$] $"
 
 
-class Failure(Exception):
-    pass
-
-
 def test(function):
-    TESTS[function.__name__] = function
+    """Register a test, which takes the command that is levitate."""
+    TESTS[function.__name__] = functools.wraps(function)(lambda world: function(world.levitate))
     return function
-
-
-def check(truth, message):
-    if not truth:
-        raise Failure(message)
 
 
 class Terminal:
@@ -144,6 +136,12 @@ class Terminal:
         after = termios.tcgetattr(self.slave)
         check(after == self.before, f"the terminal is not as before: {self.before} is now {after}")
 
+    def finish(self, status=None):
+        """Levitate ends, with this status if one is wanted, and leaves the terminal as it was."""
+        self.end()
+        check(status in (None, self.status), f"status {self.status}, wanted {status}")
+        self.check_restored()
+
 
 def shell(levitate, *options, **more):
     return Terminal(levitate, [*options, "--", BUSYBOX, "sh"], **more)
@@ -160,8 +158,7 @@ def prompt_and_commands(levitate):
         t.ask(f"{BUSYBOX} tty", "/dev/[a-z0-9/]+")
         t.ask("echo x > /dev/tty; echo after", "after")
         t.send("exit 7\r")
-        check(t.end() == 7, f"status {t.status}")
-        t.check_restored()
+        t.finish(7)
 
 
 @test
@@ -181,8 +178,7 @@ def line_editing(levitate):
         t.prompt()
         t.ask("echo still here", "still here")
         t.send("exit\r")
-        check(t.end() == 0, f"status {t.status}")
-        t.check_restored()
+        t.finish(0)
 
 
 @test
@@ -212,8 +208,7 @@ def ctrl_c(levitate):
         t.wait_for(r"\^Ccaught\r$")
         t.prompt()
         t.send("exit\r")
-        t.end()
-        t.check_restored()
+        t.finish()
 
 
 @test
@@ -222,13 +217,11 @@ def ctrl_c_of_a_program(levitate):
     with Terminal(levitate, ["--", BUSYBOX, "sleep", "100"]) as t:
         time.sleep(0.7)
         t.send("\x03")
-        check(t.end() == 130, f"status {t.status}")
-        t.check_restored()
+        t.finish(130)
     with Terminal(levitate, ["--", BUSYBOX, "sleep", "100"]) as t:
         time.sleep(0.7)
         t.send("\x1c")
-        check(t.end() == 131, f"Ctrl-\\: status {t.status}")
-        t.check_restored()
+        t.finish(131)
 
 
 @test
@@ -244,8 +237,7 @@ def ctrl_d(levitate):
         t.send("\x04")
         t.prompt()
         t.send("\x04")
-        check(t.end() == 0, f"status {t.status}")
-        t.check_restored()
+        t.finish(0)
 
 
 @test
@@ -279,8 +271,7 @@ def ctrl_z(levitate):
         t.send("kill %1; exit\r")
         t.prompt()
         t.send("exit\r")
-        t.end()
-        t.check_restored()
+        t.finish()
 
 
 @test
@@ -298,8 +289,7 @@ def window_size(levitate):
         t.send(f"{BUSYBOX} stty rows 10 cols 20; {BUSYBOX} stty size\r")
         t.wait_for(r"^10 20\r$")
         t.send("exit\r")
-        t.end()
-        t.check_restored()
+        t.finish()
 
 
 @test
@@ -322,8 +312,7 @@ def cooked_input(levitate):
         t.send("12345\r")
         t.send("678\x04\x04")
         t.wait_for(r"^\s*(?:678)?9\r$")
-        check(t.end() == 0, f"status {t.status}")
-        t.check_restored()
+        t.finish(0)
 
 
 @test
@@ -338,8 +327,7 @@ def raw_input(levitate):
             t.send(key)
             time.sleep(0.05)
         t.wait_for(r"\[ 03 0d 71\]")
-        check(t.end() == 0, f"status {t.status}")
-        t.check_restored()
+        t.finish(0)
 
 
 @test
@@ -348,8 +336,7 @@ def restored_after_raw(levitate):
     for end in ("exit 4", "kill -9 $$", "kill -TERM $$"):
         with Terminal(levitate, ["--", BUSYBOX, "sh", "-c",
                                  f"{BUSYBOX} stty raw -echo -isig; {end}"]) as t:
-            t.end()
-            t.check_restored()
+            t.finish()
 
 
 @test
@@ -358,13 +345,11 @@ def restored_after_kill(levitate):
     with shell(levitate) as t:
         t.prompt()
         t.send("kill -9 $$\r")
-        check(t.end() == 137, f"status {t.status}")
-        t.check_restored()
+        t.finish(137)
     with shell(levitate) as t:
         t.prompt()
         t.send(f"({BUSYBOX} sleep 0.5; kill -9 $$) &\r")
-        check(t.end() == 137, f"status {t.status}")
-        t.check_restored()
+        t.finish(137)
 
 
 @test
@@ -372,8 +357,7 @@ def restored_after_timeout(levitate):
     """--timeout while the line editor waits."""
     with shell(levitate, "--timeout", "2") as t:
         t.prompt()
-        check(t.end() == 124, f"status {t.status}")
-        t.check_restored()
+        t.finish(124)
 
 
 @test
@@ -383,8 +367,7 @@ def restored_after_signals(levitate):
         with shell(levitate) as t:
             t.prompt()
             os.kill(t.pid, number)
-            t.end()
-            t.check_restored()
+            t.finish()
 
 
 @test
@@ -425,39 +408,8 @@ def much_input(levitate):
             time.sleep(0.005)
         t.send("\x04")
         t.wait_for(hashlib.md5(lines.encode()).hexdigest())
-        check(t.end() == 0, f"status {t.status}")
-        t.check_restored()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--levitate")
-    parser.add_argument("--levitate-args", default="", help="ignored: the tests choose their own")
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
-    if args.list:
-        print("\n".join(TESTS))
-        return 0
-    if BUSYBOX is None:
-        print("skipped: no busybox on this machine (Debian: busybox-static)")
-        return 77
-    runcase.become_test_runner()
-    failed = 0
-    for name in args.names or TESTS:
-        try:
-            TESTS[name](runcase.split_command(args.levitate))
-            print(f"PASS {name}")
-        except Failure as failure:
-            failed += 1
-            print(f"FAIL {name}: {TESTS[name].__doc__.strip()}\n  {failure}")
-        except OSError as error:
-            failed += 1
-            print(f"FAIL {name}: {error}")
-        finally:
-            runcase.reap_strays(0)
-    return 1 if failed else 0
+        t.finish(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.main(TESTS, __doc__))

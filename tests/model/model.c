@@ -245,6 +245,7 @@ static void world_begin(const struct model_setup *setup)
 	aspace_set_fork_mode(modes[setup->mode]);
 	aspace_set_pt_ops(w.ops);
 	fake.fork_hot_pages = setup->has_hot_pages ? 256 : 0;
+	fake.fork_first_writes = setup->has_hot_pages ? 6 : 0;
 	fake.fault_window_pages = setup->has_windows ? 16 : 1;
 	fake.on_flush = on_flush;
 	content_create(0, &memory_ops);

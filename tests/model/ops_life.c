@@ -10,6 +10,7 @@ static void inherit_page(struct page *p)
 		*p = (struct page){0};
 	else if (p->flags & VMA_WIPEONFORK)
 		memset(p->bytes, 0, PROBES);
+	p->flags &= (uint16_t)~VMA_LOCKED;
 }
 
 /* Another thread wrote while the fork was under way: the child has the page as it was before or after. */

@@ -40,7 +40,7 @@ import sys
 import tempfile
 
 # A header's mutants are compiled as part of this file.
-UNIT_OF = {"src/mm/pt_clone.h": "src/mm/pt.c", "src/mm/pt_range.h": "src/mm/pt.c",
+UNIT_OF = {"src/mm/pt_slots.h": "src/mm/pt.c", "src/mm/pt_clone.h": "src/mm/pt.c", "src/mm/pt_range.h": "src/mm/pt.c",
            "src/arch_x86_64/pte.h": "src/mm/pt.c"}
 TEST_LIMIT_S = 30
 # runcase.py has limits of its own (60 s, scaled), and ends what it started when they are over.

@@ -211,6 +211,15 @@ def fork_bomb(w):
 
 
 @test
+def buffers(w):
+    """Memory that runs out for the buffer of a system call: the largest dies, and the call goes on; never EFAULT."""
+    outcome = w.run("-m", "64M", *program(w, "oom", "buffers"))
+    equal("output", outcome.out.decode(), "pages through a pipe: done\nlarge: signal 9\ngreedy: signal 9\n")
+    equal("status", outcome.status, 0)
+    equal("names of the killed", [k[3] for k in kills(outcome)], ["oom", "oom"])
+
+
+@test
 def oom_score_adj(w):
     """-1000 in /proc/PID/oom_score_adj spares a large process, 1000 gives a small one up."""
     outcome = w.run("-m", "64M", *program(w, "oom", "spared"))

@@ -99,8 +99,8 @@ static uint64_t take_signals(void)
 	uint64_t hash = s->blocked;
 
 	mix(&hash, s->queue.pending), mix(&hash, current_process()->signal.queue.pending), mix(&hash, s->hand->refs);
-	for (unsigned i = 0; i < ARRAY_SIZE(s->hand->actions); i++)
-		mix(&hash, s->hand->actions[i].handler), mix(&hash, s->hand->actions[i].flags);
+	for (int sig = 1; sig <= NR_SIGNALS; sig++)
+		mix(&hash, sighand_action(s->hand, sig)->handler), mix(&hash, sighand_action(s->hand, sig)->flags);
 	return hash;
 }
 

@@ -370,6 +370,73 @@ static void innocents_keep_their_memory(void **state)
 	end(other);
 }
 
+/* ---- copies to user memory ------------------------------------------------- */
+
+static uint64_t nr_copied_to;
+static void copies(void)
+{
+	int r = 0;
+
+	assert_int_equal(map(SPACE, nr_copied_to), SPACE);
+	for (uint64_t i = 0; i < nr_copied_to && r == 0; i++)
+		r = copy_to_user(uaddr(SPACE + i * PAGE_SIZE), &i, sizeof(i));
+	if (r != 0) {
+		assert_int_equal(r, -EFAULT);
+		assert_true(signal_is_fatal_pending(current_task()));
+	}
+	task_return_to_user(current_task()->frame);
+	task_exit(0);
+}
+
+/* A system call goes on in the memory of whoever was larger, whatever locks it holds. */
+static void a_copy_makes_room(void **state)
+{
+	struct process *large = run_holder("large", (unsigned)(frame_nr_total() * 2 / 3)), *p;
+
+	nr_copied_to = frame_nr_total() / 2;
+	p = run("reader", copies, 0);
+	assert_int_equal(reap(p->pid), 0);
+	assert_int_equal(nr_kills(), 1);
+	must_die(large);
+}
+
+static void a_copy_is_the_callers_end(void **state)
+{
+	struct process *innocent = run_holder("innocent", 200), *p;
+	uint64_t sum = checksum(innocent, 200);
+
+	nr_copied_to = frame_nr_total() * 2 / 3;
+	p = run("reader", copies, 0);
+	assert_int_equal(reap(p->pid), 0);
+	assert_int_equal(nr_kills(), 0);
+	nr_copied_to = frame_nr_total();
+	p = run("reader", copies, 0);
+	assert_int_equal(reap(p->pid), SIGKILL);
+	assert_int_equal(nr_kills(), 1);
+	assert_int_equal(checksum(innocent, 200), sum);
+	end(innocent);
+}
+
+static void copies_without_memory(void)
+{
+	uint64_t value = 0;
+
+	assert_int_equal(map(SPACE, 10), SPACE);
+	fail_alloc_arm(1, true);
+	assert_int_equal(copy_to_user(uaddr(SPACE), &value, sizeof(value)), -EFAULT);
+	fail_alloc_arm(0, false);
+	task_exit(7);
+}
+
+/* Nobody is killed when there are frames, and an allocation failed all the same. */
+static void an_injected_failure_kills_nobody(void **state)
+{
+	struct process *p = run("reader", copies_without_memory, 0);
+
+	assert_int_equal(reap(p->pid), 7 << 8);
+	assert_int_equal(nr_kills(), 0);
+}
+
 static void hogs_a_quarter(void)
 {
 	uint64_t nr = frame_nr_total() / 4;
@@ -425,6 +492,9 @@ int main(void)
 		TEST(no_memory_ever_again),
 		TEST(innocents_keep_their_memory),
 		TEST(many_hogs),
+		TEST(a_copy_makes_room),
+		TEST(a_copy_is_the_callers_end),
+		TEST(an_injected_failure_kills_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, boot, fake_kernel_end);

@@ -46,7 +46,7 @@ static struct task *fake_task(int want_tid, void (*fn)(void *task), struct proce
 	struct process *p;
 	struct task *t;
 
-	assert_int_equal(process_alloc(&p), 0);
+	assert_int_equal(process_alloc(NULL, &p), 0);
 	assert_int_equal(task_alloc(want_tid, fn, &t), 0);
 	assert_int_equal(sighand_create(&t->sig.hand), 0);
 	str_copy(t->name, "test", sizeof(t->name));
@@ -57,6 +57,12 @@ static struct task *fake_task(int want_tid, void (*fn)(void *task), struct proce
 	process_set_pgrp_locked(p, parent != NULL ? parent->pgrp : t->id);
 	spin_unlock(&task_lock);
 	return t;
+}
+
+/* Of the current task's process; no flags, no mask. */
+static void fake_set_handler(int sig, uint64_t handler)
+{
+	sighand_set_action(current_task()->sig.hand, sig, &(struct linux_sigaction){.handler = handler});
 }
 
 /* Boots; the caller's stack becomes process 1. Once in a program. */
@@ -181,7 +187,7 @@ static void fake_kernel_uses(void) __attribute__((unused));
 static void fake_kernel_uses(void)
 {
 	(void)fake_spawn, (void)fake_reap, (void)fake_user_put, (void)fake_user_get;
-	(void)fake_read, (void)fake_write, (void)fake_open;
+	(void)fake_read, (void)fake_write, (void)fake_open, (void)fake_set_handler;
 }
 
 #endif

@@ -157,6 +157,7 @@ WEAK void arch_user_enter(void)
 WEAK size_t arch_fpu_size(void) { return 512; }
 WEAK void arch_fpu_init(void *fpu) { memset(fpu, 0, 512); }
 WEAK void arch_fpu_save(struct task *task) { (void)task; }
+WEAK void arch_fpu_store(struct task *task, void *fpu) { (void)task, memset(fpu, 0, 512); }
 WEAK void arch_fpu_changed(struct task *task) { (void)task; }
 WEAK bool arch_fpu_valid(const void *fpu) { return fpu != NULL; }
 
@@ -221,6 +222,7 @@ WEAK uint32_t arch_mmu_frame_refs(pfn_t pfn)
 }
 
 WEAK unsigned arch_fork_hot_pages(void) { return fake.fork_hot_pages; }
+WEAK unsigned arch_fork_first_writes(void) { return fake.fork_first_writes; }
 WEAK unsigned arch_fault_window_pages(void) { return fake.fault_window_pages; }
 
 /* ---- time, console, power --------------------------------------------------------------- */

@@ -19,6 +19,7 @@ struct fake_machine {
 	int attach_result;	     /* 0 */
 	uint64_t user_end;	     /* 0x7ffffffff000 */
 	unsigned fork_hot_pages;     /* 0 */
+	unsigned fork_first_writes;  /* 0 */
 	unsigned fault_window_pages; /* 1 */
 	uint64_t now_ns, step_ns;    /* arch_time_ns() adds step_ns (100) a call */
 	uint64_t timer_deadline_ns;

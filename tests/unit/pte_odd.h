@@ -38,6 +38,9 @@ static inline pte_t pte_make_page(paddr_t pa, prot_t prot, unsigned attrs)
 
 static inline paddr_t pte_phys(pte_t e) { return (paddr_t){(e.raw >> PTE_ODD_ADDR_SHIFT) & PAGE_MASK}; }
 
+/* The same of a table entry only. */
+static inline paddr_t pte_table_phys(pte_t e) { return pte_phys(e); }
+
 static inline prot_t pte_prot(pte_t e) { return prot_make((uint32_t)(~e.raw >> 2) & 7); }
 
 static inline unsigned pte_attrs(pte_t e) { return (unsigned)(e.raw >> PTE_ODD_ATTR_SHIFT) & 15; }

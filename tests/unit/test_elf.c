@@ -314,8 +314,8 @@ static void look_at_program(void)
 	assert_int_equal(as->brk, BASE + 0x3000);
 	assert_int_equal(as->brk_start, as->brk);
 	assert_string_equal(me->name, "prog");
-	assert_int_equal(me->sig.hand->actions[SIGUSR1 - 1].handler, LINUX_SIG_DFL);
-	assert_int_equal(me->sig.hand->actions[SIGUSR2 - 1].handler, LINUX_SIG_IGN);
+	assert_int_equal(sighand_action(me->sig.hand, SIGUSR1)->handler, LINUX_SIG_DFL);
+	assert_int_equal(sighand_action(me->sig.hand, SIGUSR2)->handler, LINUX_SIG_IGN);
 	assert_int_equal(as->stack_top % PAGE_SIZE, 0);
 	assert_true((vma_find(&as->vmas, as->stack_top - 1)->flags & VMA_GROWSDOWN) != 0);
 	assert_int_equal(vma_find(&as->vmas, as->stack_top - 1)->prot.raw & PROT_BIT_X, 0);
@@ -323,12 +323,11 @@ static void look_at_program(void)
 
 static void test_exec(void **state)
 {
-	struct linux_sigaction *actions = current_task()->sig.hand->actions;
-
-	actions[SIGUSR1 - 1].handler = 0x1234;
-	actions[SIGUSR2 - 1].handler = LINUX_SIG_IGN;
+	fake_set_handler(SIGUSR1, 0x1234);
+	fake_set_handler(SIGUSR2, LINUX_SIG_IGN);
 	assert_int_equal(exec_in_child("/tmp/prog", look_at_program), 0);
-	actions[SIGUSR1 - 1].handler = actions[SIGUSR2 - 1].handler = LINUX_SIG_DFL;
+	fake_set_handler(SIGUSR1, LINUX_SIG_DFL);
+	fake_set_handler(SIGUSR2, LINUX_SIG_DFL);
 	assert_int_equal(seen.argc, 2);
 	assert_int_equal(seen.envc, 1);
 	assert_string_equal(seen.strings[0], "prog");

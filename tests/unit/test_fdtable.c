@@ -82,6 +82,36 @@ static void test_close_on_exec(void **state)
 	assert_int_equal(fd_install(new_file(), 0, false), 3);
 }
 
+/* Numbers that were never used are free, whatever the table's memory held before. */
+static void test_unused_numbers(void **state)
+{
+	void *dirt[16];
+	struct fdtable *copy;
+
+	fdtable_put(fs_task->files);
+	for (unsigned i = 0; i < ARRAY_SIZE(dirt); i++) {
+		dirt[i] = kmalloc(576 << i % 4);
+		memset(dirt[i], 0xa5, 576 << i % 4);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(dirt); i++)
+		kfree(dirt[i]);
+	assert_int_equal(fdtable_create(&fs_task->files), 0);
+	for (int top = 3; top < 300; top *= 4) { /* within the first array, and grown twice */
+		assert_int_equal(fd_install_at(new_file(), top, false), top);
+		assert_int_equal(fdtable_copy(fs_task->files, &copy), 0);
+		for (int fd = 0; fd < 600; fd++) {
+			struct file *f = fdtable_file(copy, fd), *mine = fd_get(fd);
+
+			assert_ptr_equal(f, mine);
+			assert_int_equal(f != NULL, fd == 3 || (fd == 12 && top >= 12) || (fd == 48 && top >= 48) ||
+							    (fd == 192 && top >= 192));
+			if (f != NULL)
+				file_put(f), file_put(mine);
+		}
+		fdtable_put(copy);
+	}
+}
+
 static void test_copy(void **state)
 {
 	struct fdtable *copy, *mine = fs_task->files;
@@ -193,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, fresh_table, fs_check),
 		cmocka_unit_test_setup_teardown(test_install_at_replaces, fresh_table, fs_check),
 		cmocka_unit_test_setup_teardown(test_close_on_exec, fresh_table, fs_check),
+		cmocka_unit_test_setup_teardown(test_unused_numbers, fresh_table, fs_check),
 		cmocka_unit_test_setup_teardown(test_copy, fresh_table, fs_check),
 		cmocka_unit_test_setup_teardown(test_close_range, fresh_table, fs_check),
 		cmocka_unit_test_setup_teardown(test_close_drops_record_locks, fresh_table, fs_check),

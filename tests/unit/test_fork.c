@@ -464,6 +464,118 @@ static void too_many_hot_pages_are_shared(void **state)
 	put_and_check(parent, child);
 }
 
+/* What the first child writes to, the second one has copies of, and only where it may write to them. */
+static void first_writes_are_copied(void **state)
+{
+	for (unsigned c = 0; c < ARRAY_SIZE(all_codecs); c++) {
+		struct aspace *parent, *child;
+
+		setup(all_codecs[c], FORK_SHARE);
+		fake.fork_first_writes = 4;
+		parent = new_aspace();
+		map_fixed(parent, BASE, PAGES(200), RW);
+		poke_pages(parent, BASE, 200, 1);
+		reset_counts();
+		child = fork_aspace(parent);
+		assert_int_equal(pt_stats.nr_page_copies, 0);
+		poke_pages(child, BASE + PAGES(3), 1, 50);
+		poke_pages(child, BASE + PAGES(150), 3, 60);
+		aspace_put(child);
+
+		assert_int_equal(aspace_mprotect(parent, BASE + PAGES(150), PAGE_SIZE, PROT_READ), 0);
+		reset_counts();
+		child = fork_aspace(parent);
+		assert_int_equal(pt_stats.nr_page_copies, 3);
+		poke_pages(child, BASE + PAGES(3), 1, 70);
+		poke_pages(child, BASE + PAGES(151), 2, 80);
+		assert_int_equal(aspace_stats.nr_faults, 0);
+		assert_int_equal(aspace_fault(child, uaddr(BASE + PAGES(150)), TRAP_WRITE), -EACCES);
+		assert_int_equal(peek(child, BASE + PAGES(3)), 70);
+		assert_int_equal(peek(child, BASE + PAGES(151)), 80);
+		assert_int_equal(peek(child, BASE + PAGES(4)), 5);
+		for (unsigned i = 0; i < 200; i++)
+			assert_int_equal(peek(parent, BASE + PAGES(i)), i + 1);
+		put_and_check(parent, child);
+	}
+}
+
+static void first_writes_leave_shared_mappings_alone(void **state)
+{
+	struct aspace *parent, *child;
+	struct test_file *f;
+
+	setup(&pt_ops_x86_64, FORK_SHARE);
+	fake.fork_first_writes = 4;
+	f = test_file_create(&test_memory_ops, PAGES(2), O_RDWR);
+	parent = new_aspace();
+	map_fixed(parent, BASE, PAGES(200), RW);
+	poke_pages(parent, BASE, 200, 1);
+	child = fork_aspace(parent);
+	poke_pages(child, BASE, 2, 9);
+	aspace_put(child);
+	assert_int_equal(map_file(parent, &f->file, BASE, PAGES(2), RW, MAP_SHARED | MAP_FIXED, 0), BASE);
+	poke_pages(parent, BASE, 2, 20);
+	child = fork_aspace(parent);
+	poke(child, BASE, 77);
+	assert_int_equal(peek(parent, BASE), 77);
+	put_and_check(parent, child);
+	test_file_destroy(f);
+}
+
+/* No copies for ever of what no child writes to any more; and a family's list ends with its last member. */
+static void first_writes_are_forgotten(void **state)
+{
+	struct aspace *parent, *child, *grandchild;
+	uint64_t nr_used;
+
+	setup(&pt_ops_x86_64, FORK_SHARE);
+	fake.fork_first_writes = 4;
+	nr_used = kmalloc_nr_used();
+	parent = new_aspace();
+	map_fixed(parent, BASE, PAGES(8), RW);
+	poke_pages(parent, BASE, 8, 1);
+	child = fork_aspace(parent);
+	poke_pages(child, BASE, 2, 9);
+	aspace_put(child);
+	for (unsigned i = 0; i < 2 * 64; i++)
+		aspace_put(fork_aspace(parent));
+	reset_counts();
+	child = fork_aspace(parent);
+	assert_int_equal(pt_stats.nr_page_copies, 0);
+	poke_pages(child, BASE + PAGES(5), 1, 9);
+	aspace_put(parent);
+	grandchild = fork_aspace(child);
+	assert_int_equal(pt_stats.nr_page_copies, 1 + 1); /* the child's own, and this */
+	assert_int_equal(peek(grandchild, BASE + PAGES(5)), 9);
+	put_and_check(child, grandchild);
+	assert_int_equal(kmalloc_nr_used(), nr_used);
+}
+
+/* They are a convenience: without memory for them fork shares the pages. */
+static void first_writes_need_no_memory(void **state)
+{
+	struct aspace *parent, *child;
+
+	setup(&pt_ops_x86_64, FORK_SHARE);
+	fake.fork_first_writes = 4;
+	parent = new_aspace();
+	map_fixed(parent, BASE, PAGES(200), RW);
+	poke_pages(parent, BASE, 200, 1);
+	child = fork_aspace(parent);
+	poke_pages(child, BASE, 1, 9);
+	aspace_put(child);
+	fail_alloc_arm(0, false);
+	aspace_put(fork_aspace(parent));
+	/* The copy's frame is the last thing that fork asks for. */
+	fail_alloc_arm(fail_alloc_count(), false);
+	reset_counts();
+	child = fork_aspace(parent);
+	fail_alloc_arm(0, false);
+	assert_int_equal(pt_stats.nr_page_copies, 0);
+	assert_int_equal(peek(child, BASE), 1);
+	put_and_check(parent, child);
+}
+
 static void vmas_cost_nothing(void **state)
 {
 	uint64_t few, many;
@@ -557,6 +669,10 @@ int main(void)
 		cmocka_unit_test(hot_pages_are_copied),
 		cmocka_unit_test(copies_lie_side_by_side),
 		cmocka_unit_test(too_many_hot_pages_are_shared),
+		cmocka_unit_test(first_writes_are_copied),
+		cmocka_unit_test(first_writes_leave_shared_mappings_alone),
+		cmocka_unit_test(first_writes_are_forgotten),
+		cmocka_unit_test(first_writes_need_no_memory),
 		cmocka_unit_test(vmas_cost_nothing),
 		cmocka_unit_test(a_failed_fork_changes_nothing),
 		cmocka_unit_test(attach_errors_are_passed_on),

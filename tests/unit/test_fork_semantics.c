@@ -126,6 +126,7 @@ static void start(unsigned hot)
 	aspace_set_pt_ops(codec);
 	aspace_set_fork_mode(mode);
 	fake.fork_hot_pages = hot;
+	fake.fork_first_writes = hot;
 	fake.fault_window_pages = hot != 0 ? 16 : 1;
 	memset(tlb, 0, sizeof(tlb));
 	fake.on_flush = tlb_flush;

@@ -198,6 +198,34 @@ static void test_runs_are_contiguous(void **state)
 	assert_int_equal(frame_alloc_run(FRAME_ANON, out[0], 0), 0);
 }
 
+/* What a process leaves, in whatever order, is the next one's run; the buddy lists are not asked. */
+static void test_run_comes_back(void **state)
+{
+	static const unsigned order[] = {1, 2, 0, 4, 3};
+	pfn_t run[5], again[5], other = frame_alloc(FRAME_ANON);
+
+	assert_int_equal(frame_alloc_run(FRAME_ANON, run, 5), 5);
+	for (unsigned i = 0; i < 5; i++)
+		frame_put(run[order[i]]);
+	assert_int_equal(frame_alloc_run(FRAME_ANON, again, 5), 5);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(again[i].raw, again[0].raw + i);
+#ifndef LEVITATE_DEBUG
+		assert_int_equal(again[i].raw, run[i].raw);
+#endif
+		assert_int_equal(frame_refs(again[i]), 1);
+	}
+	frame_put(again[4]);
+	frame_put(other); /* not beside them */
+	for (unsigned i = 0; i < 4; i++)
+		frame_put(again[i]);
+	assert_int_equal(frame_alloc_run(FRAME_ANON, run, 5), 5);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(run[i].raw, run[0].raw + i);
+		frame_put(run[i]);
+	}
+}
+
 static void test_run_takes_what_there_is(void **state)
 {
 	pfn_t *all = calloc(5000, sizeof(*all));
@@ -305,7 +333,7 @@ static void test_counts_saturate(void **state)
 	pfn_t pfn = frame_alloc(FRAME_ANON);
 	uint64_t before = frame_nr_free();
 
-	frame_table_[pfn.raw - frame_table_base_].refs = FRAME_REFS_STICKY - 1;
+	frame_table_[pfn.raw].refs = FRAME_REFS_STICKY - 1;
 	frame_get(pfn);
 	assert_true(frame_refs(pfn) >= FRAME_REFS_STICKY);
 	frame_get(pfn);
@@ -333,11 +361,11 @@ static void test_audit_sees_damage(void **state)
 	pfn_t pfn = frame_alloc(FRAME_ANON);
 
 	fake.is_quiet = true;
-	frame_table_[pfn.raw - frame_table_base_].refs = 0;
+	frame_table_[pfn.raw].refs = 0;
 	assert_true(frame_audit() > 0);
-	frame_table_[pfn.raw - frame_table_base_].refs = 1;
+	frame_table_[pfn.raw].refs = 1;
 	assert_int_equal(frame_audit(), 0);
-	frame_table_[pfn.raw - frame_table_base_].info ^= 1u << FRAME_KIND_SHIFT_;
+	frame_table_[pfn.raw].info ^= 1u << FRAME_KIND_SHIFT_;
 	assert_true(frame_audit() > 0);
 	fake_machine_reset();
 	fake_machine_boot(16 * MIB);
@@ -478,6 +506,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_freed_low_addresses_first, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_orders_are_aligned, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_runs_are_contiguous, boot16, check_audit),
+		cmocka_unit_test_setup_teardown(test_run_comes_back, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_run_takes_what_there_is, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_everything_comes_back, boot16, check_audit),
 		cmocka_unit_test_setup_teardown(test_holes_and_frame_0, boot16, check_audit),

@@ -14,22 +14,14 @@
 #include <valgrind/memcheck.h>
 
 #include "fake_machine.h"
+#include "hostarch/tools.h"
 #include "mm/frame.h"
 #include "mm/kmalloc.h"
 #include "mm/memtools.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN 1
-#endif
-#endif
-
-#ifdef HAS_ASAN
+#if LEVITATE_ASAN
 #include <sanitizer/asan_interface.h>
 #else
-#define HAS_ASAN 0
 #define __asan_address_is_poisoned(ptr) ((void)(ptr), 0)
 #endif
 
@@ -37,7 +29,7 @@ static bool is_closed(const void *ptr)
 {
 	unsigned char bits;
 
-	if (HAS_ASAN)
+	if (LEVITATE_ASAN)
 		return __asan_address_is_poisoned(ptr);
 	return VALGRIND_GET_VBITS(ptr, &bits, 1) == 3;
 }
@@ -46,7 +38,7 @@ static bool is_defined(const void *ptr)
 {
 	unsigned char bits = 0xff;
 
-	return HAS_ASAN || (VALGRIND_GET_VBITS(ptr, &bits, 1) == 1 && bits == 0);
+	return LEVITATE_ASAN || (VALGRIND_GET_VBITS(ptr, &bits, 1) == 1 && bits == 0);
 }
 
 static int boot(void **state)
@@ -62,7 +54,7 @@ static void test_frames(void **state)
 
 	assert_false(is_closed(p));
 	assert_false(is_closed(p + 4095));
-	if (!HAS_ASAN)
+	if (!LEVITATE_ASAN)
 		assert_false(is_defined(p));
 	memtools_mark_defined(p, PAGE_SIZE);
 	assert_true(is_defined(p + 4095));
@@ -118,7 +110,7 @@ static void test_report_tells_the_history(void **state)
 	int fds[2], status;
 	pid_t pid;
 
-	if (!HAS_ASAN)
+	if (!LEVITATE_ASAN)
 		skip();
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();

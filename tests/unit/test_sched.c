@@ -14,6 +14,7 @@ void abort(void) __attribute__((noreturn));
 #include "mm/kmalloc.h"
 #include "sched/cmdline.h"
 #include "sched/futex.h"
+#include "sched/upcall.h"
 #include "syscall/syscall.h"
 
 SYSCALL_DECLARE(fork);
@@ -136,7 +137,7 @@ static void test_fork_inherits(void **state)
 
 	me->nice = 3;
 	me->sig.blocked = SIGMASK(SIGUSR1);
-	me->sig.hand->actions[SIGUSR2 - 1].handler = 0x1234;
+	fake_set_handler(SIGUSR2, 0x1234);
 	assert_int_equal(signal_send_task(me, SIGUSR1, NULL), 0);
 	program(exit_42);
 	me->sig.blocked = SIGMASK(SIGUSR1);
@@ -147,7 +148,7 @@ static void test_fork_inherits(void **state)
 	assert_int_equal(child->sig.blocked, SIGMASK(SIGUSR1));
 	assert_int_equal(signal_pending_set(child), 0);
 	assert_ptr_not_equal(child->sig.hand, me->sig.hand);
-	assert_int_equal(child->sig.hand->actions[SIGUSR2 - 1].handler, 0x1234);
+	assert_int_equal(sighand_action(child->sig.hand, SIGUSR2)->handler, 0x1234);
 	assert_int_equal(child->process->pgid, me->process->pgid);
 	assert_int_equal(child->process->sid, me->process->sid);
 	task_put(child);
@@ -157,7 +158,7 @@ static void test_fork_inherits(void **state)
 	spin_unlock(&task_lock);
 	me->sig.blocked = 0;
 	me->nice = 0;
-	me->sig.hand->actions[SIGUSR2 - 1].handler = LINUX_SIG_DFL;
+	fake_set_handler(SIGUSR2, LINUX_SIG_DFL);
 }
 
 /* CLONE_CHILD_SETTID is for the child's memory. */
@@ -503,13 +504,11 @@ static void test_subreaper(void **state)
 
 static void test_ignored_children(void **state)
 {
-	struct linux_sigaction *action = &current_task()->sig.hand->actions[SIGCHLD - 1];
-
-	action->handler = LINUX_SIG_IGN;
+	fake_set_handler(SIGCHLD, LINUX_SIG_IGN);
 	assert_true(fork_program(exit_42) > 0);
 	assert_int_equal(sys_wait4(ARGS((uint64_t)-1, 0, 0, 0)), -ECHILD);
 	assert_int_equal(process_count(), 1);
-	action->handler = LINUX_SIG_DFL;
+	fake_set_handler(SIGCHLD, LINUX_SIG_DFL);
 }
 
 /* ---- groups and sessions -------------------------------------------------- */
@@ -584,7 +583,7 @@ static void burn(uint64_t ns)
 		fake.timer_deadline_ns = UINT64_MAX;
 		trap_interrupt(current_task()->frame, IRQ_TIMER);
 	}
-	sched_account_enter();
+	upcall_enter();
 }
 
 static void hog_a(void)

@@ -156,13 +156,16 @@ static void test_no_memory(void **state)
 	struct linux_siginfo info;
 
 	signal_set_blocked(~UINT64_C(0));
-	user_info(&info, SIGRTMIN, SI_QUEUE, 0);
+	user_info(&info, SIGRTMIN, SI_QUEUE, 5);
 	fail_alloc_arm(1, true);
+	assert_int_equal(signal_send_task(me, SIGRTMIN, &info), 0); /* one alone needs none */
 	assert_int_equal(signal_send_task(me, SIGRTMIN, &info), -EAGAIN);
 	assert_int_equal(signal_send_task(me, SIGTERM, NULL), 0);
 	fail_alloc_arm(0, false);
 	assert_int_equal(signal_dequeue(~UINT64_C(0), &info), SIGTERM);
 	assert_int_equal(info.code, SI_USER);
+	assert_int_equal(signal_dequeue(~UINT64_C(0), &info), SIGRTMIN);
+	assert_int_equal(info.rt.value, 5);
 	assert_int_equal(take(~UINT64_C(0)), 0);
 	signal_set_blocked(0);
 }
@@ -342,7 +345,7 @@ static void faults(void)
 {
 	struct task *me = current_task();
 
-	me->sig.hand->actions[SIGSEGV - 1].handler = LINUX_SIG_IGN;
+	fake_set_handler(SIGSEGV, LINUX_SIG_IGN);
 	trap_page_fault(me->frame, uaddr(0x10), TRAP_WRITE); /* cannot be ignored */
 	note("survived");
 }
@@ -447,7 +450,7 @@ static void test_reset_and_nodefer(void **state)
 	task_return_to_user(f);
 	assert_int_equal(frame_pc(f), HANDLER);
 	assert_int_equal(me->sig.blocked, 0);
-	assert_int_equal(me->sig.hand->actions[SIGUSR1 - 1].handler, LINUX_SIG_DFL);
+	assert_int_equal(sighand_action(me->sig.hand, SIGUSR1)->handler, LINUX_SIG_DFL);
 }
 
 /* Two at once: two frames, the later signal's handler runs first. */

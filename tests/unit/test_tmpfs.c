@@ -118,6 +118,39 @@ static void test_limit(void **state)
 	free(data);
 }
 
+/* fallocate that fails part way takes back what it made, and nothing else. */
+static void test_failed_fallocate(void **state)
+{
+	const int keep = FALLOC_FL_KEEP_SIZE;
+	uint64_t cached;
+	struct file *f;
+	unsigned nth = 1;
+	char byte;
+	int error;
+
+	assert_int_equal(fs_open("/tmp/f", O_CREAT | O_RDWR, 0644, &f), 0);
+	assert_int_equal(f->ops->fallocate(f, keep, 2 * PAGE_SIZE, PAGE_SIZE), 0); /* never written */
+	assert_int_equal(vfs_write_kernel(f, "x", 1, 70 * PAGE_SIZE), 1);
+	cached = f->inode->map.nr_pages;
+	assert_int_equal(cached, 2);
+	do {
+		fail_alloc_arm(nth++, false);
+		error = f->ops->fallocate(f, 0, 0, 100 * PAGE_SIZE);
+		fail_alloc_arm(0, false);
+		if (error != 0) {
+			assert_int_equal(error, -ENOMEM);
+			assert_int_equal(f->inode->map.nr_pages, cached);
+			assert_true(filemap_is_cached(&f->inode->map, 2));
+			assert_int_equal(f->inode->map.size_bytes, 70 * PAGE_SIZE + 1);
+		}
+	} while (error != 0);
+	assert_true(nth > 98);
+	assert_int_equal(f->inode->map.nr_pages, 100);
+	assert_int_equal(vfs_read_kernel(f, &byte, 1, 70 * PAGE_SIZE), 1);
+	assert_int_equal(byte, 'x');
+	file_put(f);
+}
+
 static void test_file_size_limit(void **state)
 {
 	struct file *f;
@@ -347,6 +380,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_append_and_truncate, fs_check),
 		cmocka_unit_test_teardown(test_memory_is_given_back, fs_check),
 		cmocka_unit_test_teardown(test_limit, fs_check),
+		cmocka_unit_test_teardown(test_failed_fallocate, fs_check),
 		cmocka_unit_test_teardown(test_file_size_limit, fs_check),
 		cmocka_unit_test_teardown(test_readdir_while_changing, fs_check),
 		cmocka_unit_test_teardown(test_times, fs_check),

@@ -217,8 +217,10 @@ static void background(void (*action)(void), bool ignores)
 	spin_lock(&task_lock);
 	process_set_pgrp_locked(me->process, me->id);
 	spin_unlock(&task_lock);
-	if (ignores)
-		me->sig.hand->actions[SIGTTIN - 1].handler = me->sig.hand->actions[SIGTTOU - 1].handler = LINUX_SIG_IGN;
+	if (ignores) {
+		fake_set_handler(SIGTTIN, LINUX_SIG_IGN);
+		fake_set_handler(SIGTTOU, LINUX_SIG_IGN);
+	}
 	action();
 	background_signal = signal_dequeue(SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU), &info);
 	me->process->stop_pending = 0;
@@ -277,7 +279,8 @@ static void test_foreground_group(void **state)
 	assert_int_equal(console->ops->ioctl(console, TIOCSCTTY, 0), 0); /* already ours */
 }
 
-static void other_session(void *arg)
+/* As setsid(2). */
+static struct task *lead_session(void)
 {
 	struct task *me = current_task();
 
@@ -286,6 +289,13 @@ static void other_session(void *arg)
 	process_set_pgrp_locked(me->process, me->id);
 	spin_unlock(&task_lock);
 	tty_forget(me->process);
+	return me;
+}
+
+static void other_session(void *arg)
+{
+	struct task *me = lead_session();
+
 	assert_int_equal(get_int(console, TIOCGPGRP), -ENOTTY);
 	assert_int_equal(get_int(console, TIOCGSID), -ENOTTY);
 	assert_int_equal(set_int(console, TIOCSPGRP, 1), -ENOTTY);
@@ -430,13 +440,8 @@ static void test_pty_hangup(void **state)
 static struct file *session_slave, *session_master;
 static void session_leader(void *arg)
 {
-	struct task *me = current_task();
+	struct task *me = lead_session();
 
-	spin_lock(&task_lock);
-	process_set_session_locked(me->process, me->id);
-	process_set_pgrp_locked(me->process, me->id);
-	spin_unlock(&task_lock);
-	tty_forget(me->process);
 	assert_int_equal(session_slave->ops->ioctl(session_slave, TIOCSCTTY, 0), 0);
 	assert_int_equal(get_int(session_slave, TIOCGPGRP), me->tid);
 	assert_int_equal(get_int(session_master, TIOCGPGRP), me->tid);
@@ -464,13 +469,8 @@ static void test_pty_session(void **state)
 
 static void master_hangs_up(void *arg)
 {
-	struct task *me = current_task();
+	struct task *me = lead_session();
 
-	spin_lock(&task_lock);
-	process_set_session_locked(me->process, me->id);
-	process_set_pgrp_locked(me->process, me->id);
-	spin_unlock(&task_lock);
-	tty_forget(me->process);
 	assert_int_equal(session_slave->ops->ioctl(session_slave, TIOCSCTTY, 0), 0);
 	file_put(session_master);
 	assert_int_equal(pending(SIGHUP), SIGHUP);

@@ -38,6 +38,32 @@ static void copies_cross_pages(void **state)
 	assert_int_equal(copy_from_user(in, uaddr(1), 0), 0); /* nothing asked, nothing wrong */
 }
 
+/* A window is the page itself where no fault is due, and nothing else. */
+static void windows_are_pages_at_hand(void **state)
+{
+	char buf[8] = "abcdefg", *window;
+
+	map_fixed(as, BASE, PAGES(2), RW);
+	assert_null(user_window(uaddr(BASE), 8, false)); /* not there yet */
+	assert_int_equal(copy_to_user(uaddr(BASE + 4088), buf, 8), 0);
+	window = user_window(uaddr(BASE + 4088), 8, true);
+	assert_non_null(window);
+	assert_memory_equal(window, buf, 8);
+	memcpy(window, "1234567", 8);
+	assert_int_equal(copy_from_user(buf, uaddr(BASE + 4088), 8), 0);
+	assert_string_equal(buf, "1234567");
+	assert_int_equal(copy_to_user(uaddr(BASE + 4096), buf, 8), 0);
+	assert_null(user_window(uaddr(BASE + 4089), 8, false)); /* two pages */
+	assert_int_equal(aspace_mprotect(as, BASE, PAGES(1), PROT_READ), 0);
+	assert_null(user_window(uaddr(BASE), 8, true));
+	assert_ptr_equal(user_window(uaddr(BASE + 4088), 8, false), window);
+	assert_null(user_window(uaddr(0), 8, false));
+	assert_null(user_window(uaddr(UINT64_MAX - 7), 8, false));
+	assert_null(user_window(uaddr(BASE), SIZE_MAX, false));
+	assert_null(user_window(uaddr(as->user_end - 4), 8, false));
+	assert_null(user_window(uaddr(as->user_end), 8, true));
+}
+
 static void bad_pointers_are_efault(void **state)
 {
 	static const uint64_t bad[] = {0,
@@ -227,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(copies_cross_pages),
+		TEST(windows_are_pages_at_hand),
 		TEST(bad_pointers_are_efault),
 		TEST(rights_are_checked),
 		TEST(copies_break_sharing),

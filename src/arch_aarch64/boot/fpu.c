@@ -83,6 +83,14 @@ void arch_fpu_save(struct task *task)
 		save(task->fpu);
 }
 
+void arch_fpu_store(struct task *task, void *fpu)
+{
+	if (fpu_owner == task)
+		save(fpu);
+	else
+		memcpy(fpu, task->fpu, sizeof(struct fpu_image));
+}
+
 void arch_fpu_changed(struct task *task)
 {
 	if (fpu_owner != task)

@@ -187,6 +187,8 @@ void machine_mmu_load(paddr_t root, unsigned asid, bool forget)
 	__asm__ volatile("dsb nshst\n\tmsr ttbr0_el1, %0\n\tisb" : : "r"(root.raw | (uint64_t)asid << 48) : "memory");
 }
 
+void machine_mmu_forget(paddr_t root) { (void)root; }
+
 void machine_mmu_unload(void)
 {
 	write_sysreg("ttbr0_el1", pa_of(empty_root));

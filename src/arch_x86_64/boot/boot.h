@@ -31,8 +31,8 @@
 
 /* struct trap_frame (user_abi.h); traps.c checks them. */
 #define FRAME_R15 0
-#define FRAME_RAX 80
-#define FRAME_RCX 88
+#define FRAME_RAX 96
+#define FRAME_RCX 104
 #define FRAME_ORIG_RAX 120
 #define FRAME_RIP 128
 #define FRAME_CS 136

@@ -27,6 +27,7 @@
 #define FX_MXCSR_INITIAL 0x1f80u
 #define FX_MXCSR_MASK 28u
 #define FX_MXCSR_MASK_DEFAULT 0xffbfu
+#define XSAVE_HEADER_BYTES 64u /* behind these: the components, then zeros */
 #define FX_SW_RESERVED 464u
 #define FX_SW_BYTES 48u
 #define FX_SW_MAGIC1 0x46505853u
@@ -52,16 +53,26 @@ static bool live_is_saved;    /* task->fpu is as good as the registers, since us
 
 /* ---- instructions -------------------------------------------------------- */
 
+/* All of them, whatever image holds, but for a header of zeros. */
+static void registers_store(void *image)
+{
+	uint32_t low = (uint32_t)components, high = (uint32_t)(components >> 32);
+
+	if (components != 0)
+		__asm__ volatile("xsave64 (%0)" : : "r"(image), "a"(low), "d"(high) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(image) : "memory");
+}
+
+/* To where they were loaded from: what has not changed since may be left out. */
 static void registers_save(void *image)
 {
 	uint32_t low = (uint32_t)components, high = (uint32_t)(components >> 32);
 
 	if (cpu_features.has_xsaveopt)
 		__asm__ volatile("xsaveopt64 (%0)" : : "r"(image), "a"(low), "d"(high) : "memory");
-	else if (components != 0)
-		__asm__ volatile("xsave64 (%0)" : : "r"(image), "a"(low), "d"(high) : "memory");
 	else
-		__asm__ volatile("fxsave64 (%0)" : : "r"(image) : "memory");
+		registers_store(image);
 }
 
 static void registers_load(const void *image)
@@ -146,36 +157,50 @@ void arch_fpu_save(struct task *task)
 	user_work = 1;
 }
 
+/* What a signal frame says of itself. */
+static void describe(char *image)
+{
+	memcpy(image + FX_SW_RESERVED, initial + FX_SW_RESERVED, FX_SW_BYTES);
+	if (components != 0)
+		memcpy(image + xsave_bytes, initial + xsave_bytes, sizeof(uint32_t));
+}
+
+void arch_fpu_store(struct task *task, void *fpu)
+{
+	char *image = fpu;
+
+	if (task != live || live_is_saved) {
+		memcpy(image, task->fpu, image_bytes);
+		return;
+	}
+	if (components != 0)
+		memset(image + FX_BYTES, 0, XSAVE_HEADER_BYTES);
+	registers_store(image);
+	describe(image);
+	bases_save(task->frame);
+}
+
 void arch_fpu_changed(struct task *task)
 {
 	if (live == task) {
 		live = NULL;
 		user_work = 1;
 	}
-	/* What a signal frame says of itself is the kernel's to say. */
-	if (components != 0) {
-		memcpy((char *)task->fpu + FX_SW_RESERVED, initial + FX_SW_RESERVED, FX_SW_BYTES);
-		memcpy((char *)task->fpu + xsave_bytes, initial + xsave_bytes, sizeof(uint32_t));
-	}
+	describe(task->fpu); /* the kernel's to say, not the user's */
 }
 
 bool arch_fpu_valid(const void *fpu)
 {
 	const char *image = fpu;
+	const uint64_t *header = (const void *)(image + FX_BYTES);
 	uint32_t mxcsr, mask;
-	uint64_t header[8];
 
 	memcpy(&mxcsr, image + FX_MXCSR, sizeof(mxcsr));
 	memcpy(&mask, initial + FX_MXCSR_MASK, sizeof(mask));
 	if ((mxcsr & ~(mask != 0 ? mask : FX_MXCSR_MASK_DEFAULT)) != 0)
 		return false;
-	if (components == 0)
-		return true;
-	memcpy(header, image + FX_BYTES, sizeof(header));
-	for (unsigned i = 1; i < ARRAY_SIZE(header); i++)
-		if (header[i] != 0)
-			return false;
-	return (header[0] & ~components) == 0;
+	return components == 0 || ((header[0] & ~components) | header[1] | header[2] | header[3] | header[4] |
+				   header[5] | header[6] | header[7]) == 0;
 }
 
 /* ---- on the way to user mode --------------------------------------------- */

@@ -172,6 +172,13 @@ void machine_mmu_load(paddr_t root, unsigned asid, bool forget)
 	WRITE_CR(3, root.raw | asid | (cpu_features.has_pcid && !forget ? CR3_KEEP : 0));
 }
 
+void machine_mmu_forget(paddr_t root)
+{
+	uint64_t *slots = phys_to_ptr(root);
+
+	slots[DIRECT_SLOT] = slots[TOP_SLOT] = 0;
+}
+
 void machine_mmu_unload(void) { WRITE_CR(3, phys_of(kernel_root) | (cpu_features.has_pcid ? CR3_KEEP : 0)); }
 
 enum { INVPCID_ADDRESS, INVPCID_ASID, INVPCID_ALL, INVPCID_ALL_NOT_GLOBAL };

@@ -41,15 +41,15 @@ syscall_entry:
 	push $SEL_USER_CS
 	push %rcx
 	push %rax
-	push %rdi
-	push %rsi
-	push %rdx
+	push %r11
 	push %rcx
 	push $-38 /* ENOSYS */
-	push %r8
 	push %r9
+	push %r8
 	push %r10
-	push %r11
+	push %rdx
+	push %rsi
+	push %rdi
 	push %rbx
 	push %rbp
 	push %r12
@@ -82,18 +82,16 @@ return_to_user:
 	pop %r12
 	pop %rbp
 	pop %rbx
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rsi
 	pop %rdi
-	mov (FRAME_RIP - FRAME_ORIG_RAX)(%rsp), %rcx
-	mov (FRAME_EFLAGS - FRAME_ORIG_RAX)(%rsp), %r11
-	mov (FRAME_RSP - FRAME_ORIG_RAX)(%rsp), %rsp
+	pop %rsi
+	pop %rdx
+	pop %r10
+	pop %r8
+	pop %r9
+	pop %rax
+	mov (FRAME_RIP - FRAME_RCX)(%rsp), %rcx
+	mov (FRAME_EFLAGS - FRAME_RCX)(%rsp), %r11
+	mov (FRAME_RSP - FRAME_RCX)(%rsp), %rsp
 	sysretq
 
 	/* IRET traps in the kernel when rip is not canonical. */
@@ -111,15 +109,15 @@ frame_return: /* the frame at rbx, the kernel's own too */
 	pop %r12
 	pop %rbp
 	pop %rbx
-	pop %r11
+	pop %rdi
+	pop %rsi
+	pop %rdx
 	pop %r10
-	pop %r9
 	pop %r8
+	pop %r9
 	pop %rax
 	pop %rcx
-	pop %rdx
-	pop %rsi
-	pop %rdi
+	pop %r11
 	add $8, %rsp
 	iretq
 
@@ -162,15 +160,15 @@ trap_clac: /* CLAC where there is SMAP: user mode chooses AC */
 	mov %r12, 24(%rax)
 	mov %rbp, 32(%rax)
 	mov %rbx, 40(%rax)
-	mov %r11, 48(%rax)
-	mov %r10, 56(%rax)
-	mov %r9, 64(%rax)
-	mov %r8, 72(%rax)
+	mov %rdi, 48(%rax)
+	mov %rsi, 56(%rax)
+	mov %rdx, 64(%rax)
+	mov %r10, 72(%rax)
+	mov %r8, 80(%rax)
+	mov %r9, 88(%rax)
 	pop FRAME_RAX(%rax)
 	mov %rcx, FRAME_RCX(%rax)
-	mov %rdx, 96(%rax)
-	mov %rsi, 104(%rax)
-	mov %rdi, 112(%rax)
+	mov %r11, 112(%rax)
 	movq $-1, FRAME_ORIG_RAX(%rax)
 	pop %rsi
 	pop %rdx

@@ -35,6 +35,25 @@
 #include "stub.h"
 
 #define CTL(off) stub_shared + (off)(%rip)
+
+/* The guest's, but for RSP and RFLAGS. */
+.macro load_registers
+	mov CTL(C_R15), %r15
+	mov CTL(C_R14), %r14
+	mov CTL(C_R13), %r13
+	mov CTL(C_R12), %r12
+	mov CTL(C_RBP), %rbp
+	mov CTL(C_RBX), %rbx
+	mov CTL(C_R11), %r11
+	mov CTL(C_R10), %r10
+	mov CTL(C_R9), %r9
+	mov CTL(C_R8), %r8
+	mov CTL(C_RAX), %rax
+	mov CTL(C_RCX), %rcx
+	mov CTL(C_RDX), %rdx
+	mov CTL(C_RSI), %rsi
+	mov CTL(C_RDI), %rdi
+.endm
 #define NR_MUNMAP 11
 #define NR_YIELD 24
 #define NR_GETPPID 110
@@ -243,39 +262,11 @@ resume_start:
 	testl $STUB_FLAG_IRET, CTL(C_FLAGS)
 	jnz resume_iret
 	popfq
-	mov CTL(C_R15), %r15
-	mov CTL(C_R14), %r14
-	mov CTL(C_R13), %r13
-	mov CTL(C_R12), %r12
-	mov CTL(C_RBP), %rbp
-	mov CTL(C_RBX), %rbx
-	mov CTL(C_R11), %r11
-	mov CTL(C_R10), %r10
-	mov CTL(C_R9), %r9
-	mov CTL(C_R8), %r8
-	mov CTL(C_RAX), %rax
-	mov CTL(C_RCX), %rcx
-	mov CTL(C_RDX), %rdx
-	mov CTL(C_RSI), %rsi
-	mov CTL(C_RDI), %rdi
+	load_registers
 	mov CTL(C_RSP), %rsp
 	jmp *CTL(C_RIP)
 resume_iret:
-	mov CTL(C_R15), %r15
-	mov CTL(C_R14), %r14
-	mov CTL(C_R13), %r13
-	mov CTL(C_R12), %r12
-	mov CTL(C_RBP), %rbp
-	mov CTL(C_RBX), %rbx
-	mov CTL(C_R11), %r11
-	mov CTL(C_R10), %r10
-	mov CTL(C_R9), %r9
-	mov CTL(C_R8), %r8
-	mov CTL(C_RAX), %rax
-	mov CTL(C_RCX), %rcx
-	mov CTL(C_RDX), %rdx
-	mov CTL(C_RSI), %rsi
-	mov CTL(C_RDI), %rdi
+	load_registers
 	lea CTL(C_RIP), %rsp
 	iretq
 resume_end:

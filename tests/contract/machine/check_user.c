@@ -239,6 +239,43 @@ static void test_fpu_save_and_change(void)
 	end();
 }
 
+/* To another place, over whatever is there, whether the state is in registers or saved already. */
+static void check_fpu_store(char *image, uint64_t value)
+{
+	const size_t size = arch_fpu_size();
+
+	memset(image, 0xff, size);
+	arch_fpu_store(&g.task, image);
+	CHECK(arch_fpu_valid(image));
+	CHECK(run_to_call(&g, guest_fpu_set, DATA_VA + 0x90));
+	memcpy(g.task.fpu, image, size);
+	arch_fpu_changed(&g.task);
+	CHECK(run_to_call(&g, guest_fpu_get, DATA_VA));
+	CHECK(frame_arg(&g.frame, 0) == value);
+}
+
+static void test_fpu_store(void)
+{
+	char *room, *image, *before;
+
+	REQUIRE(begin());
+	room = kmalloc(arch_fpu_size() + 63);
+	before = kmalloc(arch_fpu_size());
+	REQUIRE(room != NULL && before != NULL);
+	image = room + (-(uintptr_t)room & 63);
+	CHECK(run_to_call(&g, guest_fpu_set, DATA_VA + 0x80));
+	memcpy(before, g.task.fpu, arch_fpu_size());
+	arch_fpu_store(&g.task, image);
+	CHECK(memcmp(before, g.task.fpu, arch_fpu_size()) == 0);
+	check_fpu_store(image, DATA_VA + 0x80);
+	CHECK(run_to_call(&g, guest_fpu_set, DATA_VA + 0xa0));
+	arch_fpu_save(&g.task);
+	check_fpu_store(image, DATA_VA + 0xa0);
+	kfree(before);
+	kfree(room);
+	end();
+}
+
 /* Two threads of one address space have each their own registers. */
 static void test_fpu_threads(void)
 {
@@ -284,6 +321,7 @@ const struct contract_test user_tests[] = {
 	{"fpu: the first image is valid", test_fpu_image},
 	{"fpu: state survives traps", test_fpu_survives},
 	{"fpu: an image saved and put back is loaded", test_fpu_save_and_change},
+	{"fpu: state is stored elsewhere", test_fpu_store},
 	{"fpu: threads do not share it", test_fpu_threads},
 	{"fpu: a hostile image does no harm", test_fpu_hostile_image},
 	{NULL, NULL},

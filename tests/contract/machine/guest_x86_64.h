@@ -10,6 +10,6 @@ extern const char guest_illegal[], guest_breakpoint[], guest_divide[], guest_for
 		{guest_foreign_call, EXC_BAD_SYSCALL}, {guest_privileged, EXC_PROTECTION}, {guest_step, EXC_STEP}
 
 /* Words of struct trap_frame that guest_call leaves alone: all general registers but rax, rcx, r11. */
-#define GUEST_KEPT_REGISTERS 0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 14
+#define GUEST_KEPT_REGISTERS 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 #endif

@@ -252,7 +252,7 @@ class Frame:
     """What the metadata says of one frame; None where there is none."""
 
     def __init__(self, pfn):
-        meta = variable("frame_table_")[pfn - int(variable("frame_table_base_"))]
+        meta = variable("frame_table_")[pfn]
         info = int(meta["info"])
         self.pfn, self.refs = pfn, int(meta["refs"])
         self.kind = FRAME_KINDS[info >> 29] if info >> 29 < len(FRAME_KINDS) else f"kind {info >> 29}"

@@ -148,7 +148,7 @@ class FrameCommand(k.Command):
         base = int(k.variable("frame_table_base_"))
         chunk = 1 << k.variable("buddy", "mm/buddy.c").type.range()[1]
         span = -(base - int(k.variable("end_of_memory", "mm/buddy.c"))) // chunk * chunk
-        traces = k.variable("frame_table_")[span].address.cast(gdb.lookup_type("struct frame_trace").pointer())
+        traces = k.variable("frame_table_")[base + span].address.cast(gdb.lookup_type("struct frame_trace").pointer())
         code = int(note.value().address)
         for event, what in enumerate(("allocated by", "freed last by")):
             callers = [int(distance) for distance in k.elements(traces[pfn - base]["caller"][event])]
