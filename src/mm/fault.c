@@ -185,25 +185,34 @@ static int plan_file(struct fault *f)
 	return f->nr_frames != 0 ? 0 : err;
 }
 
+/* Up to nr pages of the file from index on that are cached, side by side, each with a reference more. */
+static unsigned peek_run(struct filemap *map, uint64_t index, pfn_t *out, unsigned nr)
+{
+	unsigned i = 0;
+
+	while (i < nr && !pfn_is_none(out[i] = filemap_peek(map, index + i)))
+		i++;
+	return i;
+}
+
 /* Maps neighbours that are cached already, without write: they cost no fault of their own then. */
 static void fault_around(struct fault *f, struct filemap *map, prot_t prot, unsigned attrs)
 {
 	uint64_t bytes = FAULT_AROUND_PAGES * PAGE_SIZE, from = f->va & ~(bytes - 1), to = from + bytes;
-	uint64_t nr_file = map_nr_pages(map);
+	uint64_t file_end = f->va + ((map_nr_pages(map) - vma_index(&f->vma, f->va)) << PAGE_SHIFT);
+	pfn_t run[FAULT_AROUND_PAGES];
 
 	from = MAX(from, f->vma.start);
-	to = MIN(MIN(to, f->vma.end), f->va + f->ops->leaf_room(f->va) * PAGE_SIZE);
-	for (uint64_t va = from; va < to; va += PAGE_SIZE) {
-		uint64_t index = vma_index(&f->vma, va);
-		pfn_t pfn;
+	to = MIN(MIN(to, f->vma.end), file_end);
+	to = MIN(to, f->va + f->ops->leaf_room(f->va) * PAGE_SIZE);
+	while (from < to) {
+		unsigned nr = f->ops->absent_run(f->pt, from, (unsigned)((to - from) >> PAGE_SHIFT));
 
-		if (index >= nr_file || f->ops->absent_run(f->pt, va, 1) == 0)
-			continue;
-		pfn = filemap_peek(map, index);
-		if (pfn_is_none(pfn))
-			continue;
-		f->ops->map(f->pt, va, &pfn, 1, prot, attrs);
-		aspace_stats.nr_file_pages++;
+		nr = peek_run(map, vma_index(&f->vma, from), run, nr);
+		if (nr != 0)
+			f->ops->map(f->pt, from, run, nr, prot, attrs);
+		aspace_stats.nr_file_pages += nr;
+		from += MAX(nr, 1u) * PAGE_SIZE;
 	}
 }
 

@@ -11,14 +11,25 @@ static inline uint64_t slot_end(uint64_t va, unsigned level)
 
 /* ---- unmap --------------------------------------------------------------- */
 
+static bool leaf_range_is_empty(pfn_t t, uint64_t start, uint64_t end)
+{
+	const pte_t *s = slot_at(t, start, 1), *stop = s + ((end - start) >> PAGE_SHIFT);
+
+	while (s != stop && pte_is_absent(slot_load(s)))
+		s++;
+	return s == stop;
+}
+
 static bool range_is_empty(pfn_t t, unsigned level, uint64_t start, uint64_t end)
 {
+	if (level == 1)
+		return leaf_range_is_empty(t, start, end);
 	for (uint64_t va = start; va < end; va = slot_end(va, level)) {
 		pte_t e = slot_load(slot_at(t, va, level));
 
-		if (pte_is_absent(e) || (level > 1 && frame_table_pages(pte_table(e)) == 0))
+		if (pte_is_absent(e) || frame_table_pages(pte_table(e)) == 0)
 			continue;
-		if (level == 1 || !range_is_empty(pte_pfn(e), level - 1, va, MIN(end, slot_end(va, level))))
+		if (!range_is_empty(pte_table(e), level - 1, va, MIN(end, slot_end(va, level))))
 			return false;
 	}
 	return true;
