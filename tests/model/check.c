@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 #include "fake_machine.h"
 #include "model.h"
 
-#define EPISODE_SECONDS 60 /* a run that takes longer hangs */
+#define EPISODE_SECONDS 60 /* of the CPU: a run that takes longer hangs */
 #define STATE_SECONDS 10
 
 static time_t seconds(void)
@@ -90,6 +91,14 @@ static pid_t child_start(void)
 	return child;
 }
 
+/* SIGPROF ends what takes longer; of the CPU's time, so that a busy machine, or one that slept, is no hang. */
+static void limit_time(unsigned nr_seconds)
+{
+	const struct itimerval limit = {.it_value = {.tv_sec = (time_t)nr_seconds}};
+
+	setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 /* Runs a sequence in a child; true: without a violation. */
 static bool try_ops(const struct model_setup *setup, const struct op *ops, size_t nr, bool is_quiet, bool is_verbose)
 {
@@ -97,7 +106,7 @@ static bool try_ops(const struct model_setup *setup, const struct op *ops, size_
 
 	if (child == 0) {
 		child_begin(is_quiet);
-		alarm(EPISODE_SECONDS);
+		limit_time(EPISODE_SECONDS);
 		setlinebuf(stdout);
 		model_is_verbose = is_verbose;
 		model_run(setup, ops, nr);
@@ -301,9 +310,9 @@ static void run_episodes(const struct model_job *job, uint64_t first, uint64_t n
 		size_t nr = episode_make(job, i, &setup, ops);
 
 		model_progress->episode = i;
-		alarm(EPISODE_SECONDS);
+		limit_time(EPISODE_SECONDS);
 		model_run(&setup, ops, nr);
-		alarm(0);
+		limit_time(0);
 		if (job->progress_seconds != 0 && seconds() - printed >= job->progress_seconds) {
 			printed = seconds();
 			progress_print(job, (i + 1) * EPISODE_OPS, begin);

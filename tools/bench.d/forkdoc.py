@@ -170,21 +170,32 @@ def legend(y):
     return out
 
 
+def curves(results, sizes, fork, row):
+    """What a panel shows: (colour, is the algorithm alone, points)."""
+    found = [("host", False, [(s, results.median("call", "host", "-", s, row)) for s in sizes])]
+    for mode in fork.MODES:
+        found.append((mode, False, [(s, results.median("call", "levitate", mode, s, row)) for s in sizes]))
+    found.append(("eager", True, [(s, results.median("call", "model", "eager", s, row)) for s in sizes]))
+    for mode in ("cow", "share"):
+        found.append((mode, True, [(s, results.median("sparse", "model", mode, s, row)) for s in fork.SPARSE_SIZES]))
+    return found
+
+
 def drawing(results, sizes, fork):
+    panels = [(title, curves(results, sizes, fork, row))
+              for row, title in (("call again", "fork call"),
+                                 ("exit again", "exit of an idle child (guest: with the wait)"))]
+    # Both panels have one scale, of whole powers of ten.
+    powers = [math.log10(us) for _, lines in panels for _, _, points in lines for _, us in points if us]
+    low, high = 10 ** math.floor(min(powers)), 10 ** math.ceil(max(powers))
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
            f'height="{HEIGHT}" role="img" aria-label="fork call and exit by size of the process">',
            f"<style>{STYLE}</style>", f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>']
-    for i, (row, title) in enumerate((("call again", "fork call"),
-                                      ("exit again", "exit of an idle child (guest: with the wait)"))):
-        panel = Panel(LEFT + i * (PANEL_WIDTH + GAP), fork.SPARSE_SIZES, 1, 1e6)
+    for i, (title, lines) in enumerate(panels):
+        panel = Panel(LEFT + i * (PANEL_WIDTH + GAP), fork.SPARSE_SIZES, low, high)
         out += panel.axes(title)
-        for system, mode in [("host", "-")] + [("levitate", m) for m in fork.MODES]:
-            out += panel.curve(mode if mode != "-" else "host", False,
-                               [(s, results.median("call", system, mode, s, row)) for s in sizes])
-        out += panel.curve("eager", True, [(s, results.median("call", "model", "eager", s, row)) for s in sizes])
-        for mode in ("cow", "share"):
-            out += panel.curve(mode, True, [(s, results.median("sparse", "model", mode, s, row))
-                                            for s in fork.SPARSE_SIZES])
+        for line in lines:
+            out += panel.curve(*line)
     out += legend(TOP + PANEL_HEIGHT + 68)
     return "\n".join(out) + "\n</svg>\n"
 
