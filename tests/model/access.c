@@ -92,6 +92,19 @@ static unsigned race_page(const struct space *s)
 	return WINDOW;
 }
 
+/* Does a private mapping show the same page of the file? The operation may be copying it, before or after any write. */
+static bool has_private_view(struct space *s, const struct page *p)
+{
+	for (unsigned i = 0; i < WINDOW; i++) {
+		const struct page *q = page_at(s, i);
+
+		if (q->kind == PAGE_FILE && !is_shared(q) && !q->is_own && q->object == p->object &&
+		    q->index == p->index)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Another thread of the process, on another processor, writes while an operation is under way. It uses what is
  * cached and walks no table anew: fork reads accessed bits before it flushes, which wants the process to stand
@@ -108,7 +121,7 @@ static void race(struct space *s)
 	if (w.race.page == WINDOW)
 		return;
 	p = page_at(s, w.race.page);
-	if (p->kind == PAGE_NONE || (p->kind == PAGE_FILE && !is_shared(p)))
+	if (p->kind == PAGE_NONE || (p->kind == PAGE_FILE && (!is_shared(p) || has_private_view(s, p))))
 		return;
 	result = mmu_access(&s->mmu, va_of(w.race.page), MMU_WRITE, &pa);
 	CHECK(result != MMU_BROKEN, "another thread's access to page %u: %s", w.race.page, s->mmu.why);
