@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -38,8 +39,10 @@ class Console:
         self.output, self.seen, self.command = b"", 0, command
         serial = ["-serial", "stdio"] if not has_monitor else \
             ["-chardev", "stdio,id=c,mux=on", "-serial", "chardev:c", "-mon", "chardev=c"]
+        # Apart from the console: a warning of QEMU's own may come at any time.
+        self.errors = tempfile.TemporaryFile()
         self.child = subprocess.Popen(command + serial, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, start_new_session=True)
+                                      stderr=self.errors, start_new_session=True)
         self.start = time.monotonic()
 
     def __enter__(self):
@@ -51,6 +54,7 @@ class Console:
         self.child.wait()
         self.child.stdin.close()
         self.child.stdout.close()
+        self.errors.close()
 
     def send(self, text):
         self.child.stdin.write(text.encode())
@@ -88,7 +92,8 @@ class Console:
         return self.output
 
     def last_words(self):
-        return self.output[-1500:].decode(errors="replace")
+        errors = os.pread(self.errors.fileno(), 65536, 0)
+        return (self.output[-1500:] + errors[-500:]).decode(errors="replace")
 
 
 def skip_without(*needs):
