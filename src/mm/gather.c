@@ -85,23 +85,6 @@ static void reserve_push(struct pt_reserve *r, pfn_t pfn)
 	r->nr++;
 }
 
-int pt_reserve_fill(struct pt_reserve *r, uint64_t nr)
-{
-	unsigned nr_before = r->nr;
-
-	while (r->nr < nr_before + nr) {
-		pfn_t pfn = frame_alloc_zeroed(FRAME_TABLE);
-
-		if (pfn_is_none(pfn)) {
-			while (r->nr > nr_before)
-				frame_put(pt_reserve_take(r));
-			return -ENOMEM;
-		}
-		reserve_push(r, pfn);
-	}
-	return 0;
-}
-
 pfn_t pt_reserve_take(struct pt_reserve *r)
 {
 	pfn_t pfn = r->head;
@@ -113,12 +96,30 @@ pfn_t pt_reserve_take(struct pt_reserve *r)
 	return pfn;
 }
 
-void pt_reserve_release(struct pt_reserve *r)
+static void reserve_shrink(struct pt_reserve *r, unsigned nr)
 {
-	while (r->nr != 0) {
+	while (r->nr > nr) {
 		pfn_t pfn = pt_reserve_take(r);
 
 		if (frame_unref(pfn))
 			frame_free_zeroed(pfn);
 	}
 }
+
+int pt_reserve_fill(struct pt_reserve *r, uint64_t nr)
+{
+	unsigned nr_before = r->nr;
+
+	while (r->nr < nr_before + nr) {
+		pfn_t pfn = frame_alloc_zeroed(FRAME_TABLE);
+
+		if (pfn_is_none(pfn)) {
+			reserve_shrink(r, nr_before);
+			return -ENOMEM;
+		}
+		reserve_push(r, pfn);
+	}
+	return 0;
+}
+
+void pt_reserve_release(struct pt_reserve *r) { reserve_shrink(r, 0); }

@@ -464,17 +464,25 @@ static void too_many_hot_pages_are_shared(void **state)
 	put_and_check(parent, child);
 }
 
+/* A parent that has written nr pages, where a fork copies up to four first writes. */
+static struct aspace *first_writes_parent(const struct pt_ops *ops, unsigned nr)
+{
+	struct aspace *parent;
+
+	setup(ops, FORK_SHARE);
+	fake.fork_first_writes = 4;
+	parent = new_aspace();
+	map_fixed(parent, BASE, PAGES(nr), RW);
+	poke_pages(parent, BASE, nr, 1);
+	return parent;
+}
+
 /* What the first child writes to, the second one has copies of, and only where it may write to them. */
 static void first_writes_are_copied(void **state)
 {
 	for (unsigned c = 0; c < ARRAY_SIZE(all_codecs); c++) {
-		struct aspace *parent, *child;
+		struct aspace *parent = first_writes_parent(all_codecs[c], 200), *child;
 
-		setup(all_codecs[c], FORK_SHARE);
-		fake.fork_first_writes = 4;
-		parent = new_aspace();
-		map_fixed(parent, BASE, PAGES(200), RW);
-		poke_pages(parent, BASE, 200, 1);
 		reset_counts();
 		child = fork_aspace(parent);
 		assert_int_equal(pt_stats.nr_page_copies, 0);
@@ -501,15 +509,9 @@ static void first_writes_are_copied(void **state)
 
 static void first_writes_leave_shared_mappings_alone(void **state)
 {
-	struct aspace *parent, *child;
-	struct test_file *f;
+	struct aspace *parent = first_writes_parent(&pt_ops_x86_64, 200), *child;
+	struct test_file *f = test_file_create(&test_memory_ops, PAGES(2), O_RDWR);
 
-	setup(&pt_ops_x86_64, FORK_SHARE);
-	fake.fork_first_writes = 4;
-	f = test_file_create(&test_memory_ops, PAGES(2), O_RDWR);
-	parent = new_aspace();
-	map_fixed(parent, BASE, PAGES(200), RW);
-	poke_pages(parent, BASE, 200, 1);
 	child = fork_aspace(parent);
 	poke_pages(child, BASE, 2, 9);
 	aspace_put(child);
@@ -554,13 +556,8 @@ static void first_writes_are_forgotten(void **state)
 /* They are a convenience: without memory for them fork shares the pages. */
 static void first_writes_need_no_memory(void **state)
 {
-	struct aspace *parent, *child;
+	struct aspace *parent = first_writes_parent(&pt_ops_x86_64, 200), *child;
 
-	setup(&pt_ops_x86_64, FORK_SHARE);
-	fake.fork_first_writes = 4;
-	parent = new_aspace();
-	map_fixed(parent, BASE, PAGES(200), RW);
-	poke_pages(parent, BASE, 200, 1);
 	child = fork_aspace(parent);
 	poke_pages(child, BASE, 1, 9);
 	aspace_put(child);
